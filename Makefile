@@ -1,0 +1,57 @@
+# make demo    play a real sound file through the ring and compare what arrived
+# make test    everything: style, types, unit, contract, and the lab's real kernels
+# Both install what they need: Debian packages (asking for root only for that) and a virtualenv in .venv.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SOUND ?= /usr/share/sounds/alsa/Front_Center.wav
+C_SOURCES := $(wildcard alsamm/_c/*.c alsamm/_c/*.h alsamm/_c/*.cdef) build_ffi.py setup.py pyproject.toml
+
+.PHONY: demo test check unit lab lab-6.1 lab-6.12 lab-arm64 clean
+
+demo: $(VENV)/.built
+	$(BIN)/python -m alsamm demo $(SOUND)
+
+test: check unit lab
+
+check: $(VENV)/.checkers
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pyright
+
+unit: $(VENV)/.checkers
+	$(BIN)/python -m pytest
+
+# Real kernels: snd-dummy, aloop, HDA, AC'97, ES1370, USB on amd64; aloop, HDA, USB on arm64, where both pages are refused.
+lab: lab-6.1 lab-6.12 lab-arm64
+
+lab-6.1: $(VENV)/.lab
+	$(BIN)/python -m tests.kernel --arch amd64 --kernel 6.1
+
+lab-6.12: $(VENV)/.lab
+	$(BIN)/python -m tests.kernel --arch amd64 --kernel 6.12
+
+lab-arm64: $(VENV)/.lab
+	$(BIN)/python -m tests.kernel --arch arm64 --kernel 6.1
+
+$(VENV)/.created: debian-packages.txt tools/debian-packages
+	tools/debian-packages debian-packages.txt
+	$(PYTHON) -m venv $(VENV)
+	touch $@
+
+$(VENV)/.built: $(VENV)/.created $(C_SOURCES)
+	$(BIN)/pip install --quiet --editable .
+	touch $@
+
+$(VENV)/.checkers: $(VENV)/.built
+	tools/debian-packages tests/packages.txt
+	$(BIN)/pip install --quiet --editable '.[test,check]'
+	touch $@
+
+$(VENV)/.lab: $(VENV)/.checkers tests/kernel/packages.txt
+	tools/debian-packages tests/kernel/packages.txt
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info alsamm/_c/*.so alsamm/_c/_native.c

@@ -1,0 +1,23 @@
+/* Which calls keep the GIL: the one place that decides.
+ *
+ * cffi wraps every API-mode call in Py_BEGIN_ALLOW_THREADS / Py_END_ALLOW_THREADS. Giving the GIL up costs 30 ns when
+ * nobody wants it and tens of microseconds, now and then milliseconds, when another Python thread is busy: a lost period.
+ * The wrappers come after this text in the generated file, so the pair is defined anew here: a function whose name
+ * begins with fast_ keeps the GIL. __func__ is constant, so the compiler folds the test away.
+ *
+ * What may be named fast_: loads, stores and copies of bounded size in memory we mapped, and SYNC_PTR, which takes the
+ * stream lock for a few instructions and never waits for the card. Nothing that can sleep (poll, DRAIN, START, PREPARE,
+ * mmap, RW transfers, a copy of megabytes) may be. */
+#ifndef ALSAMM_GIL_H
+#define ALSAMM_GIL_H
+
+#define ALSAMM_KEEPS_GIL(wrapper) (__builtin_strncmp((wrapper), "_cffi_f_fast_", 13) == 0)
+
+#undef Py_BEGIN_ALLOW_THREADS
+#undef Py_END_ALLOW_THREADS
+#define Py_BEGIN_ALLOW_THREADS \
+    { PyThreadState *alsamm_released = ALSAMM_KEEPS_GIL(__func__) ? NULL : PyEval_SaveThread();
+#define Py_END_ALLOW_THREADS \
+    if (!ALSAMM_KEEPS_GIL(__func__)) PyEval_RestoreThread(alsamm_released); }
+
+#endif

@@ -1,0 +1,88 @@
+"""State changes of a PCM by ioctl on its file descriptor, the same for whoever holds the descriptor."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Mapping
+
+from alsamm import errors
+from alsamm._c import check, ffi, lib
+
+__all__ = ["KernelOps"]
+
+
+class KernelOps:
+    """What may be asked of a running PCM, straight from the kernel (design decision 1; the states are rule G).
+
+    Subclasses tell the descriptor, the device's name for messages, and what an errno means for their direction.
+    """
+
+    _failures: Mapping[int, type[errors.AlsaError]]
+
+    @property
+    def _fd(self) -> int:
+        """The descriptor; raises ClosedError once there is none."""
+        raise NotImplementedError
+
+    @property
+    def _label(self) -> str:
+        raise NotImplementedError
+
+    def prepare(self) -> None:
+        """Make ready to start: both pointers become 0 (SNDRV_PCM_IOCTL_PREPARE)."""
+        self._op(lib.ALSAMM_PREPARE, "SNDRV_PCM_IOCTL_PREPARE")
+
+    def start(self) -> None:
+        """Start the card (SNDRV_PCM_IOCTL_START). Raises StateError outside PREPARED, Underrun with nothing to play."""
+        self._op(lib.ALSAMM_START, "SNDRV_PCM_IOCTL_START")
+
+    def drop(self) -> None:
+        """Stop at once; what was not yet played is lost, the pointers stay (SNDRV_PCM_IOCTL_DROP)."""
+        self._op(lib.ALSAMM_DROP, "SNDRV_PCM_IOCTL_DROP")
+
+    def pause(self, enable: bool = True) -> None:
+        """Hold or go on (SNDRV_PCM_IOCTL_PAUSE). Raises UnsupportedError where the card cannot (HwParams.can_pause)."""
+        self._op(lib.ALSAMM_PAUSE, "SNDRV_PCM_IOCTL_PAUSE", int(enable))
+
+    def resume(self) -> None:
+        """Go on after the system was suspended (SNDRV_PCM_IOCTL_RESUME). Raises UnsupportedError: then ``prepare``."""
+        self._op(lib.ALSAMM_RESUME, "SNDRV_PCM_IOCTL_RESUME")
+
+    def reset(self) -> None:
+        """Forget what is buffered: appl_ptr becomes hw_ptr (SNDRV_PCM_IOCTL_RESET)."""
+        self._op(lib.ALSAMM_RESET, "SNDRV_PCM_IOCTL_RESET")
+
+    def hwsync(self) -> None:
+        """Ask the card where it is and renew hw_ptr (SNDRV_PCM_IOCTL_HWSYNC). May itself find the xrun (rule D6)."""
+        self._op(lib.ALSAMM_HWSYNC, "SNDRV_PCM_IOCTL_HWSYNC")
+
+    def xrun(self) -> None:
+        """Stop a running stream as by an xrun (SNDRV_PCM_IOCTL_XRUN)."""
+        self._op(lib.ALSAMM_XRUN, "SNDRV_PCM_IOCTL_XRUN")
+
+    def rewind(self, frames: int) -> int:
+        """Take back up to ``frames`` committed ones; gives how many (SNDRV_PCM_IOCTL_REWIND, rule E7)."""
+        return self._op(lib.ALSAMM_REWIND, "SNDRV_PCM_IOCTL_REWIND", _count(frames))
+
+    def forward(self, frames: int) -> int:
+        """Skip up to ``frames``; gives how many (SNDRV_PCM_IOCTL_FORWARD, rule E7)."""
+        return self._op(lib.ALSAMM_FORWARD, "SNDRV_PCM_IOCTL_FORWARD", _count(frames))
+
+    def delay(self) -> int:
+        """Frames between what is written or read now and the speaker or microphone (SNDRV_PCM_IOCTL_DELAY, rule H5)."""
+        out = ffi.new("long *")
+        check(lib.alsamm_get_delay(self._fd, out), "SNDRV_PCM_IOCTL_DELAY", self._label, self._failures)
+        return int(out[0])
+
+    def _op(self, op: int, func: str, argument: int = 0) -> int:
+        result = ffi.new("long *")
+        while (code := lib.alsamm_pcm_op(self._fd, op, argument, result)) == -errno.EINTR:
+            pass  # the interpreter has run the signal handlers by now, and one that raises ends the loop
+        check(code, func, self._label, self._failures)
+        return int(result[0])
+
+
+def _count(frames: int) -> int:
+    if not 0 <= frames < 1 << 62:
+        raise errors.ArgumentError(f"{frames} frames: 0 or more")
+    return frames

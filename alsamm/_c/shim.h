@@ -1,0 +1,127 @@
+/* What Python may call of our own C. This one file is read by the compiler and by cffi (build_ffi.py), so that a
+ * declaration stands once. Nothing here names a kernel struct: <sound/asound.h> and <alsa/asoundlib.h> do not
+ * compile together, so kernel structs live in kernel.c, ring.c and sim.c alone.
+ *
+ * Results: zero or more is success, a negative value is -errno (as in alsa-lib).
+ * A name that begins with fast_ keeps the GIL (gil.h): it never sleeps and its work is bounded. */
+
+/* ---- kernel.c: a PCM's file descriptor, whether the kernel's or the software card's ---- */
+
+struct alsamm_info {
+    int protocol;               /* SNDRV_PCM_IOCTL_PVERSION */
+    unsigned int device, subdevice;
+    int capture, card;
+    char id[64], name[80];
+};
+
+/* One answer of SYNC_PTR: taken under the kernel's lock, so its parts belong together (rule D5). */
+struct alsamm_snapshot {
+    int state, suspended_state;
+    unsigned long hw_ptr, appl_ptr, avail_min;
+    long long tstamp_ns, audio_tstamp_ns;
+};
+
+struct alsamm_status {
+    int state, suspended_state;
+    long long trigger_tstamp_ns, tstamp_ns, audio_tstamp_ns, driver_tstamp_ns;
+    unsigned long appl_ptr, hw_ptr, avail, avail_max, overrange;
+    long delay;
+};
+
+struct alsamm_channel_info {
+    long long offset;           /* bytes: where to map */
+    unsigned int first, step;   /* bits */
+};
+
+enum alsamm_op {
+    ALSAMM_PREPARE, ALSAMM_RESET, ALSAMM_START, ALSAMM_DROP, ALSAMM_DRAIN, ALSAMM_PAUSE, ALSAMM_RESUME,
+    ALSAMM_XRUN, ALSAMM_HWSYNC, ALSAMM_LINK, ALSAMM_UNLINK, ALSAMM_REWIND, ALSAMM_FORWARD
+};
+
+enum {
+    ALSAMM_SYNC_HWSYNC = 1, ALSAMM_SYNC_GET_APPL = 2, ALSAMM_SYNC_GET_AVAIL_MIN = 4, /* set means get: rule D1 */
+    ALSAMM_QUERY = 6                                                                 /* get both, change nothing */
+};
+
+int alsamm_hello(int fd, struct alsamm_info *out);
+int alsamm_pcm_op(int fd, enum alsamm_op op, long argument, long *result);
+int alsamm_get_status(int fd, struct alsamm_status *out);
+int alsamm_get_delay(int fd, long *out);
+int alsamm_get_channel_info(int fd, unsigned int channel, struct alsamm_channel_info *out);
+int alsamm_transfer(int fd, int capture, void *frames_memory, unsigned long frames, long *result);
+int alsamm_poll(int fd, int events, int timeout_ms, int *revents);
+int fast_sync_ptr(int fd, int flags, struct alsamm_snapshot *io);
+
+/* ---- mapping.c: mmap of a PCM ---- */
+
+enum alsamm_page { ALSAMM_STATUS_PAGE, ALSAMM_CONTROL_PAGE };
+int alsamm_map_page(int fd, enum alsamm_page page, void **out);
+int alsamm_map_data(int fd, long long offset, size_t length, int writable, void *at, void **out);
+void *alsamm_reserve(size_t length);
+void alsamm_unmap_page(void *page);
+int alsamm_unmap(void *address, size_t length);
+int alsamm_forked(void *address, size_t length);
+size_t alsamm_page_size(void);
+
+/* ---- ring.c: pointers and samples ---- */
+
+/* The status and control pages of one PCM. NULL: the kernel refuses that page, SYNC_PTR on fd stands in. */
+struct alsamm_pages {
+    int fd;                     /* ours (a dup), or -1 once closed */
+    void *status, *control;
+};
+
+struct alsamm_area {            /* where a channel's samples are: frame n at base + n * step */
+    char *base;
+    size_t step;
+};
+
+struct alsamm_ring {
+    struct alsamm_pages pages;
+    int capture;
+    unsigned int channels, sample_bytes;
+    int value_bits;             /* of a sample padded to 32 bits and to be sign-extended on reading, else 0 (rule F6) */
+    int swapped;                /* sample bytes are in the other order than this machine's */
+    unsigned long buffer_size, period_size, boundary;
+    unsigned long start_threshold, stop_threshold;
+    unsigned int rate;
+    int no_period_wakeup;       /* poll is never woken by the card (rule H6) */
+    unsigned char silence[8];   /* the bytes of one silent sample */
+    struct alsamm_area *areas;  /* one a channel */
+};
+
+struct alsamm_spans {           /* the one or two runs of frames that can be moved now */
+    unsigned long avail;        /* larger than the buffer when late */
+    unsigned long offset;       /* of the first run, in frames from the ring's start */
+    unsigned long first, second;
+};
+
+/* This bit of a result of fast_commit, fast_write and alsamm_write says that START is due (rule G6). No frame count
+ * reaches it: a ring is less than a quarter of LONG_MAX (rule E1). */
+#define ALSAMM_START_DUE ((long)1 << (sizeof(long) * 8 - 2))
+
+long long fast_hw_ptr(struct alsamm_pages *pages);
+long long fast_appl_ptr(struct alsamm_pages *pages);
+long long fast_avail_min(struct alsamm_pages *pages);
+long long fast_state(struct alsamm_pages *pages);
+long long fast_tstamp_ns(struct alsamm_pages *pages);
+long long fast_audio_tstamp_ns(struct alsamm_pages *pages);
+int fast_set_appl_ptr(struct alsamm_pages *pages, unsigned long value);
+int fast_set_avail_min(struct alsamm_pages *pages, unsigned long value);
+
+long fast_avail(struct alsamm_ring *ring);
+int fast_spans(struct alsamm_ring *ring, struct alsamm_spans *out);
+long fast_commit(struct alsamm_ring *ring, long frames);
+/* Samples of the caller's block: frame f, channel c at block + f * frame_stride + c * channel_stride (bytes). */
+long fast_write(struct alsamm_ring *ring, const char *block, long frames, long frame_stride, long channel_stride);
+long alsamm_write(struct alsamm_ring *ring, const char *block, long frames, long frame_stride, long channel_stride);
+long fast_read(struct alsamm_ring *ring, char *block, long frames, long frame_stride, long channel_stride, int commit);
+long alsamm_read(struct alsamm_ring *ring, char *block, long frames, long frame_stride, long channel_stride, int commit);
+int alsamm_fill_silence(struct alsamm_ring *ring);
+int alsamm_wait(struct alsamm_ring *ring, int timeout_ms);
+int alsamm_drain(struct alsamm_ring *ring, int timeout_ms);
+
+/* ring.h's arithmetic, for the tests that hold it against direct/ring.py */
+unsigned long fast_ring_advance(unsigned long pointer, unsigned long frames, unsigned long boundary);
+unsigned long fast_ring_avail(int capture, unsigned long hw_ptr, unsigned long appl_ptr,
+                              unsigned long buffer_size, unsigned long boundary);

@@ -1,0 +1,165 @@
+/* Inside the software card. One mutex a card guards all of it; pages are written by atomic stores, because clients read
+ * them without the lock. Names follow the kernel's struct snd_pcm_runtime. */
+#ifndef ALSAMM_SIM_CORE_H
+#define ALSAMM_SIM_CORE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
+#include <sound/asound.h>
+
+#include "sim.h"
+#include "sim_device.h"
+
+#define SIM_NS 1000000000LL
+#define SIM_DATA_END 0x80000000UL   /* the data area ends where the status page begins */
+#define SIM_FILE_END 0x84000000LL
+#define SIM_CHANNEL_STRIDE 65536UL  /* rule F2, as RME's hdsp.c */
+#define SIM_SCRATCH 65536UL
+
+struct sim_pcm {
+    /* set at open, never changed */
+    struct sim_card *card;
+    struct sim_pcm *next;           /* in the registry, newest first */
+    dev_t device;
+    ino_t inode;
+    int capture;
+
+    int memfd;                      /* the card's own descriptor; -1: this PCM is gone for ever */
+    int client_fd, event_fd;        /* alsa-lib's; -1 when the PCM was opened without it */
+    int event_set;
+    int closing;                    /* closed by its opener, kept by mappings or dup()ed fds (rule C10) */
+    int shutdown;                   /* unplugged (rule A6) */
+    atomic_int mmap_count, page_maps;
+    volatile struct snd_pcm_mmap_status *status;
+    volatile struct snd_pcm_mmap_control *control;
+    char *data;
+    size_t data_length;
+
+    int state, suspended_state;
+    int user_pversion;
+    int nonblock;                   /* as the file was at PREPARE (f_flags) */
+
+    /* hw_params */
+    int access, format;
+    unsigned int channels, rate, info;
+    size_t sample_bytes, frame_bytes, dma_bytes;
+    unsigned long period_size, buffer_size, boundary;
+    int no_period_wakeup;
+
+    /* sw_params */
+    int tstamp_mode, tstamp_type;
+    unsigned long start_threshold, stop_threshold, silence_threshold, silence_size;
+    unsigned long silence_start, silence_filled;
+
+    unsigned long hw_ptr_base, hw_ptr_interrupt;
+    unsigned long long hw_ptr_wrap;
+    unsigned long long dma;         /* frames that the hardware moved since PREPARE */
+    unsigned long long dma_updated; /* ... at the last update of hw_ptr: the kernel's hw_ptr_jiffies */
+    unsigned long long tick;        /* realtime: card time, in frames, up to which dma is done */
+    unsigned long avail_max, overrange;
+    struct timespec trigger_tstamp, driver_tstamp;
+    int audio_type_requested, audio_report_delay, audio_report_valid;
+
+    long late;                      /* interrupts still to be lost */
+    int bad_position;
+    unsigned long long interrupts, xruns;
+};
+
+struct sim_card {
+    pthread_mutex_t lock;
+    struct sim_config config;
+    int closed, unplugged, powered_off, frozen, linked, loop;
+    int busy[2];
+    struct sim_pcm *pcm[2];         /* what is open: playback, capture */
+    unsigned long long moved[2];
+    char *scratch;
+
+    atomic_uint changes;            /* futex: clients sleep on it as on the kernel's wait queues */
+    atomic_uint kicks;              /* futex of the clock's thread */
+    int sleepers;
+    pthread_t thread;
+    int threaded;
+    double speed;
+    long long caught_up;            /* ns of card time that the hardware has done */
+    long long real_base, card_base; /* ns: CLOCK_MONOTONIC and card time of the same moment */
+
+    struct sim_tape tape;
+    int feed_fd;
+    long long feed_read, feed_end;
+};
+
+static inline void sim_lock(struct sim_card *card) { pthread_mutex_lock(&card->lock); }
+static inline void sim_unlock(struct sim_card *card) { pthread_mutex_unlock(&card->lock); }
+
+static inline unsigned long sim_appl_ptr(const struct sim_pcm *pcm)
+{
+    return __atomic_load_n(&pcm->control->appl_ptr, __ATOMIC_ACQUIRE);
+}
+
+static inline unsigned long sim_hw(const struct sim_pcm *pcm)
+{
+    return pcm->status->hw_ptr;
+}
+
+static inline int sim_playback(const struct sim_pcm *pcm) { return !pcm->capture; }
+
+static inline int sim_running(const struct sim_pcm *pcm) /* snd_pcm_running */
+{
+    return pcm->state == SNDRV_PCM_STATE_RUNNING || (pcm->state == SNDRV_PCM_STATE_DRAINING && !pcm->capture);
+}
+
+/* sim_stream.c: pcm_lib.c and the actions of pcm_native.c; all with the lock held */
+unsigned long sim_avail(const struct sim_pcm *pcm);
+long sim_hw_avail(const struct sim_pcm *pcm);
+int sim_update_hw_ptr(struct sim_pcm *pcm, int in_interrupt);
+int sim_update_state(struct sim_pcm *pcm);
+void sim_silence(struct sim_pcm *pcm, unsigned long new_hw_ptr);
+void sim_set_state(struct sim_pcm *pcm, int state);
+void sim_gettime(const struct sim_pcm *pcm, struct timespec *out);
+int sim_group(struct sim_pcm *pcm, struct sim_pcm *members[2]);
+void sim_xrun(struct sim_pcm *pcm);
+int sim_start(struct sim_pcm *pcm);
+void sim_stop(struct sim_pcm *pcm, int state);
+int sim_pause(struct sim_pcm *pcm, int push);
+int sim_prepare(struct sim_pcm *pcm, int nonblock);
+int sim_reset(struct sim_pcm *pcm);
+int sim_drain(struct sim_pcm *pcm, int nonblock);
+int sim_suspend(struct sim_pcm *pcm);
+int sim_resume(struct sim_pcm *pcm);
+int sim_hwsync(struct sim_pcm *pcm);
+
+/* sim_format.c: samples, and the way between the ring and interleaved frames */
+int sim_format_bytes(int format);
+void sim_fill_silence(char *samples, int format, size_t count);
+void sim_fill_ring_silence(struct sim_pcm *pcm, unsigned long offset, unsigned long frames);
+void sim_channel_place(const struct sim_pcm *pcm, unsigned int channel, unsigned long *offset, unsigned long *first_bits,
+                       unsigned long *step_bits);
+void sim_gather(const struct sim_pcm *pcm, unsigned long offset, unsigned long frames, char *out);
+void sim_scatter(struct sim_pcm *pcm, unsigned long offset, unsigned long frames, const char *in);
+
+/* sim_clock.c */
+void sim_catch_up(struct sim_card *card);
+void sim_stamp_tick(struct sim_pcm *pcm);
+void sim_wake(struct sim_card *card);
+void sim_kick(struct sim_card *card);
+void sim_refresh_event(struct sim_pcm *pcm);
+int sim_poll_mask(const struct sim_pcm *pcm);
+int sim_sleep(struct sim_pcm *pcm, long long *left_ns);  /* the lock is given up meanwhile; *left_ns < 0: no end */
+unsigned long sim_to_interrupt(const struct sim_card *card);
+void sim_run(struct sim_card *card, unsigned long long frames);
+int sim_thread_start(struct sim_card *card);
+void sim_thread_stop(struct sim_card *card);
+void sim_rebase(struct sim_card *card);
+
+/* sim_transfer.c */
+int sim_transfer(struct sim_pcm *pcm, void *buffer, void **buffers, unsigned long frames, long *result);
+int sim_apply_appl_ptr(struct sim_pcm *pcm, unsigned long appl_ptr);
+
+/* sim_card.c */
+void sim_try_release(struct sim_pcm *pcm);
+void sim_tape_restart(struct sim_pcm *pcm);
+
+#endif

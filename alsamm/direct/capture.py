@@ -1,0 +1,106 @@
+"""MmapCapture: samples out of the kernel's ring."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+
+from alsamm import errors
+from alsamm._c import lib
+from alsamm.direct.mmap_io import MmapIO
+from alsamm.direct.samples import block_of, to_values
+from alsamm.enums import Direction
+
+__all__ = ["CaptureIter", "MmapCapture"]
+
+
+class MmapCapture(MmapIO):
+    """Read from a capture PCM's ring. See MmapIO for construction, lifetime and what is shared with playback.
+
+    Synchronization: one owner at a time; others may read ``status`` and ``control``.
+    """
+
+    _DIRECTION = Direction.CAPTURE
+
+    def read_into(self, out: Any) -> int:
+        """Copy captured frames into ``out`` and give their place back to the card; the frames read, which may be 0.
+
+        ``out`` is an array of the ring's dtype, shape (frames, channels) or (frames,) for mono, or any writable buffer. Samples
+        of 18 to 24 bits in four bytes are sign-extended (rule F6). Never waits and never starts: see ``start``, ``wait``.
+
+        Raises Overrun when the card was ahead by more than the ring, before or during the copy (rule G5): frames are lost,
+        nothing is committed, ``forward`` or ``prepare`` goes on. ArgumentTypeError and ArgumentError for an array that does not
+        fit; SuspendedError, DeviceLostError or StateError by state.
+        """
+        return self._read(out, commit=True)
+
+    def read(self, frames: int | None = None) -> np.ndarray[Any, np.dtype[Any]]:
+        """A new array of up to ``frames`` captured frames (None: all there are), shape (n, channels); else as ``read_into``."""
+        if frames is None:
+            frames = min(self.avail(), self.buffer_size)
+        elif frames < 0:
+            raise errors.ArgumentError(f"{frames} frames: 0 or more")
+        out = np.empty((min(frames, self.buffer_size), self.channels), self._geometry.format.dtype)
+        return out[: self.read_into(out)]
+
+    def _read(self, out: Any, *, commit: bool) -> int:
+        block = block_of(out, self._geometry.format, self.channels, into=True)
+        read = self._copier(block.frames, lib.fast_read, lib.alsamm_read)
+        result = read(self._ring, *block, commit)
+        if result == -errno.EOVERFLOW:
+            lost = self.avail() - self.buffer_size
+            raise errors.Overrun(errno.EPIPE, f"the card overwrote {lost} frames that were not read", "read", self._device.name)
+        return self._check(result, "read")
+
+    def iter(self) -> CaptureIter:
+        """The samples that are there now, one at a time; committed when exhausted, closed or dropped."""
+        return CaptureIter(self)
+
+    __iter__ = iter
+
+    def drain(self, timeout: float | None = None) -> None:
+        """Stop capturing; what is in the ring can still be read, then the state becomes SETUP (rule G)."""
+        del timeout  # a capture's DRAIN does not wait
+        self._op(lib.ALSAMM_DRAIN, "SNDRV_PCM_IOCTL_DRAIN")
+
+
+class CaptureIter(Iterator[Any]):
+    """Captured samples as Python numbers: channel after channel, frame after frame.
+
+    The frames are copied out when it is made (capture memory is slow to read twice, rule C11) and checked against overrun.
+    Those that were taken whole are committed when the iterator is exhausted, closed or dropped; a frame of which only some
+    channels were taken stays in the ring, so that no channel can slip.
+
+    Synchronization: for the thread that owns the MmapCapture.
+    """
+
+    def __init__(self, capture: MmapCapture) -> None:
+        """Raises as MmapCapture.read_into."""
+        self._capture: MmapCapture | None = None  # until the frames are here: __del__ runs on half-made objects too
+        geometry = capture.geometry
+        block = np.empty((min(capture.avail(), capture.buffer_size), capture.channels), geometry.format.dtype)
+        frames = capture._read(block, commit=False)  # noqa: SLF001 -- the public ones commit
+        self._values = to_values(block[:frames], geometry.format)
+        self._taken = 0
+        self._capture = capture
+
+    def __next__(self) -> Any:
+        if self._taken < len(self._values) and self._capture is not None:
+            self._taken += 1
+            return self._values[self._taken - 1]
+        self.close()
+        raise StopIteration
+
+    def close(self) -> None:
+        """Commit the whole frames that were taken; twice is harmless. Raises as MmapIO.commit."""
+        capture, self._capture = self._capture, None
+        if capture is not None and not capture.closed:
+            capture.commit(self._taken // capture.channels)
+
+    def __del__(self) -> None:
+        with suppress(errors.AlsaError):  # the capture's next call says the same, to somebody who can hear it
+            self.close()

@@ -1,0 +1,162 @@
+"""The sample ring in our address space: which bytes to map, and for how long."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from alsamm import errors
+from alsamm._c import check, ffi, lib
+from alsamm.device import Geometry
+from alsamm.enums import Access
+
+_Array = np.ndarray[Any, np.dtype[Any]]
+
+__all__ = ["Channel", "Mapping", "channels_of"]
+
+
+@dataclass(frozen=True)
+class Channel:
+    """Where one channel's samples lie (rule F1): frame n at byte ``first + n * step`` of the mapping at ``offset``."""
+
+    offset: int
+    first: int
+    step: int
+
+
+def channels_of(fd: int, geometry: Geometry, device: str) -> list[Channel]:
+    """Ask the kernel for every channel's place (SNDRV_PCM_IOCTL_CHANNEL_INFO; rule F2) and check that it makes sense.
+
+    Raises UnsupportedError for a layout that is not whole bytes or not what the access mode says.
+    """
+    width = geometry.format.physical_width // 8
+    info = ffi.new("struct alsamm_channel_info *")
+    channels = []
+    for number in range(geometry.channels):
+        check(lib.alsamm_get_channel_info(fd, number, info), "SNDRV_PCM_IOCTL_CHANNEL_INFO", device)
+        if info.offset < 0:  # rule F4
+            raise errors.UnsupportedError(f"{device}: the driver offers no mmap of its samples")
+        if info.first % 8 or info.step % 8:
+            raise errors.UnsupportedError(
+                f"{device}: channel {number} begins at bit {info.first} with a step of {info.step} bits: no whole bytes"
+            )
+        channels.append(Channel(info.offset, info.first // 8, info.step // 8))
+    check_layout(channels, geometry.access, width, device)
+    return channels
+
+
+def check_layout(channels: list[Channel], access: Access, width: int, device: str) -> None:
+    """Compare each channel's first and step with what the access mode promises (rules F1-F3).
+
+    Raises UnsupportedError naming the channel, what the driver says, and what was expected.
+    """
+    for number, channel in enumerate(channels):
+        if access == Access.MMAP_INTERLEAVED:
+            wanted = Channel(channels[0].offset, number * width, len(channels) * width)
+        elif access == Access.MMAP_NONINTERLEAVED:
+            wanted = Channel(channel.offset, channel.first, width)
+        else:
+            wanted = Channel(channel.offset, channel.first, max(channel.step, width))
+        if channel != wanted:
+            raise errors.UnsupportedError(
+                f"{device}: channel {number} lies at {channel}, which is not what {access.name} means: {wanted}"
+            )
+
+
+class Mapping:
+    """The ring, mapped once for each distinct offset, and the numpy array over it.
+
+    An array keeps the memory mapped until the last view of it is gone (numpy -> memoryview -> ffi.buffer -> ffi.gc), so no
+    view can touch memory that is not there. The kernel counts the mapping: while it lives the card cannot be configured and
+    is not free (rules C9, C10).
+    """
+
+    def __init__(self, fd: int, channels: list[Channel], geometry: Geometry, *, writable: bool, device: str) -> None:
+        """Raises AlsaOSError with the kernel's reason when it refuses (rule C7)."""
+        width = geometry.format.physical_width // 8
+        page = lib.alsamm_page_size()
+        lengths: dict[int, int] = {}
+        for channel in channels:
+            ring_end = channel.first + channel.step * (geometry.buffer_size - 1) + width
+            lengths[channel.offset] = max(lengths.get(channel.offset, 0), -(-ring_end // page) * page)  # rule C8
+        # Evenly spaced, in the order of the channels, so that one array can see them all.
+        slot = max(lengths.values())
+        self._length = slot * len(lengths)
+        base = lib.alsamm_reserve(self._length)
+        if base == ffi.NULL:
+            raise MemoryError(f"no address space for a ring of {self._length} bytes")
+        self._memory = ffi.gc(ffi.cast("char *", base), _Unmapper(self._length))
+        _mapped[int(ffi.cast("uintptr_t", base))] = self._length
+        starts = {offset: index * slot for index, offset in enumerate(lengths)}
+        out = ffi.new("void **")
+        for offset, length in lengths.items():
+            code = lib.alsamm_map_data(fd, offset, length, writable, self._memory + starts[offset], out)
+            check(code, "mmap", device)
+        self.addresses = [self._memory + (starts[channel.offset] + channel.first) for channel in channels]
+        self._steps = [channel.step for channel in channels]
+        self._places = [starts[channel.offset] + channel.first for channel in channels]
+        self._geometry = geometry
+        memory = memoryview(ffi.buffer(self._memory, self._length))
+        # Every array is made over this one object, so its life is the life of all views.
+        self._bytes = memory if writable else memory.toreadonly()
+        self._watch = weakref.ref(self._bytes)
+        self.array = self._all_channels()
+        """The whole ring: shape (buffer_size, channels), (…, 3) for packed samples, read-only for capture; None where the
+        driver's channels are not evenly spaced."""
+
+    def _view(self, place: int, shape: tuple[int, ...], strides: tuple[int, ...]) -> _Array:
+        dtype = self._geometry.format.dtype
+        if dtype.subdtype is not None:  # packed samples: an axis of bytes, which numpy adds only after strides are given
+            dtype, extra = dtype.subdtype
+            shape, strides = shape + extra, (*strides, 1)
+        return np.ndarray(shape, dtype, self._bytes, offset=place, strides=strides)
+
+    def _all_channels(self) -> _Array | None:
+        places, step = self._places, self._steps[0]
+        between = places[1] - places[0] if len(places) > 1 else step
+        even = all(place == places[0] + n * between for n, place in enumerate(places))
+        if not even or set(self._steps) != {step}:
+            return None
+        return self._view(places[0], (self._geometry.buffer_size, len(places)), (step, between))
+
+    def channel(self, number: int) -> _Array:
+        """One channel: shape (buffer_size,), or (buffer_size, 3)."""
+        return self._view(self._places[number], (self._geometry.buffer_size,), (self._steps[number],))
+
+    def release(self) -> bool:
+        """Let go; whether the memory is unmapped now, which live views prevent."""
+        self.array = None
+        self.addresses = []
+        del self._bytes
+        if self._watch() is not None:
+            del self._memory
+            return False
+        ffi.release(self._memory)
+        return True
+
+
+class _Unmapper:
+    """ffi.gc's destructor: it must not hold the Mapping, which the views outlive."""
+
+    def __init__(self, length: int) -> None:
+        self.length = length
+
+    def __call__(self, memory: Any) -> None:
+        _mapped.pop(int(ffi.cast("uintptr_t", memory)), None)
+        lib.alsamm_unmap(memory, self.length)
+
+
+_mapped: dict[int, int] = {}  # address -> length of every ring that is mapped, its Mapping alive or not
+
+
+def _after_fork() -> None:
+    """In a child MADV_DONTFORK left holes; blank memory there keeps the views that it inherited from killing it."""
+    for address, length in _mapped.items():
+        lib.alsamm_forked(ffi.cast("void *", address), length)
+
+
+os.register_at_fork(after_in_child=_after_fork)

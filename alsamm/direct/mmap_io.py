@@ -1,0 +1,405 @@
+"""What MmapPlayback and MmapCapture share: a configured PCM's ring and pointers in our own memory."""
+
+from __future__ import annotations
+
+import errno
+import sys
+import warnings
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
+
+import numpy as np
+
+from alsamm import errors
+from alsamm._c import CAPTURE_FAILURES, PLAYBACK_FAILURES, failure, ffi, lib
+from alsamm._c.ops import KernelOps
+from alsamm.direct.control import Control
+from alsamm.direct.mapping import Mapping, channels_of
+from alsamm.direct.pages import Pages
+from alsamm.direct.samples import RawSamples
+from alsamm.direct.status import Status
+from alsamm.direct.sync_ptr import SyncPtrStatus
+from alsamm.enums import Access, Direction, State, Transport
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from alsamm.device import Device, Geometry
+
+__all__ = ["MmapIO", "Transports"]
+
+_M = TypeVar("_M", bound="MmapIO")
+_START_DUE: int = lib.ALSAMM_START_DUE
+# A copy of more bytes than this gives up the GIL: tens of microseconds at the least, so that 30 more do not matter.
+_LONG_COPY_BYTES = 1 << 18
+_MMAP_ACCESSES = (Access.MMAP_INTERLEAVED, Access.MMAP_NONINTERLEAVED, Access.MMAP_COMPLEX)
+
+
+class Transports(NamedTuple):
+    """By which road each page is reached; the kernel decides for each by itself (rule C3)."""
+
+    status: Transport
+    control: Transport
+
+    def __str__(self) -> str:
+        if self.status == self.control:
+            return str(self.status)
+        return f"status {self.status}, control {self.control}"
+
+
+class MmapIO(KernelOps):
+    """What playback and capture share: a configured PCM's ring and pointers, in our own address space.
+
+    It owns the stream from here on: start, drop, drain and the pointers go straight to the kernel. Leaving ``with`` normally
+    drains a playback and drops a capture; leaving by an exception drops.
+
+    ``pcm`` must be a kernel device configured for mmap access. ``force_sync_ptr`` takes SYNC_PTR even where the pages could
+    be mapped.
+
+    Raises UnsupportedError for the other direction, for an access mode, a format or a layout that cannot be mapped, and for a
+    PCM that is not one kernel device; StateError before ``configure`` and where the PCM is mapped already.
+
+    Synchronization: one owner at a time; others may read ``status`` and ``control``.
+    """
+
+    _DIRECTION: ClassVar[Direction]
+
+    def __init__(self, pcm: Device, *, force_sync_ptr: bool = False) -> None:
+        self._closed = True  # until all is there: __del__ runs on half-made objects too
+        self._device = pcm
+        capture = self._DIRECTION is Direction.CAPTURE
+        self._failures = CAPTURE_FAILURES if capture else PLAYBACK_FAILURES
+        if pcm.direction is not self._DIRECTION:
+            raise errors.UnsupportedError(
+                f"{pcm.name} is a {pcm.direction} PCM; {type(self).__name__} needs a {self._DIRECTION} one"
+            )
+        fd = pcm.kernel_fd()
+        geometry = pcm.geometry()
+        if geometry.access not in _MMAP_ACCESSES:
+            raise errors.UnsupportedError(
+                f"{pcm.name} is configured for {geometry.access.name}; mapping needs MMAP_INTERLEAVED or MMAP_NONINTERLEAVED"
+            )
+        dtype = geometry.format.dtype
+        self._ring = ffi.new("struct alsamm_ring *")
+        self._pages = Pages(
+            fd, status=True, control=True, force_sync_ptr=force_sync_ptr, struct=ffi.addressof(self._ring, "pages")
+        )
+        try:
+            pcm.attach(self)
+        except BaseException:
+            self._pages.close()
+            raise
+        try:
+            channels = channels_of(fd, geometry, pcm.name)
+            self._mapping = Mapping(fd, channels, geometry, writable=not capture, device=pcm.name)
+        except BaseException:
+            pcm.detach(self)
+            self._pages.close()
+            raise
+        self._areas = ffi.new("struct alsamm_area[]", [(a, c.step) for a, c in zip(self._mapping.addresses, channels)])
+        ring = self._ring
+        ring.capture = capture
+        ring.channels = geometry.channels
+        ring.sample_bytes = geometry.format.physical_width // 8
+        padded = dtype.itemsize == 4 and geometry.format.signed and geometry.format.width < 32  # noqa: PLR2004 -- bytes, bits
+        ring.value_bits = geometry.format.width if padded else 0
+        ring.swapped = geometry.format.big_endian != (sys.byteorder == "big")
+        ffi.memmove(ring.silence, geometry.format.silence, len(geometry.format.silence))
+        ring.areas = self._areas
+        self._closed = False
+        self._status = Status.over(self._pages)
+        self._control = Control.over(self._pages)
+        self.reconfigured(geometry)
+        if self.state in (State.SETUP, State.PREPARED):
+            self.silence()
+
+    # ---- what it is ----
+
+    @property
+    def device(self) -> Device:
+        """The PCM."""
+        return self._device
+
+    @property
+    def geometry(self) -> Geometry:
+        """Format, rate, sizes and thresholds."""
+        return self._geometry
+
+    @property
+    def status(self) -> Status:
+        """The kernel's side: state, hw_ptr, timestamps. Lives as long as this object."""
+        return self._status
+
+    @property
+    def control(self) -> Control:
+        """The application's side: appl_ptr, avail_min. Lives as long as this object."""
+        return self._control
+
+    @property
+    def transport(self) -> Transports:
+        """Which page is mapped and which goes by SYNC_PTR."""
+        return Transports(self._pages.status_transport, self._pages.control_transport)
+
+    @property
+    def boundary(self) -> int:
+        """Where hw_ptr and appl_ptr wrap to 0, in frames."""
+        return self._geometry.boundary
+
+    @property
+    def buffer_size(self) -> int:
+        """The ring's size in frames."""
+        return self._geometry.buffer_size
+
+    @property
+    def period_size(self) -> int:
+        """Frames between two interrupts of the card."""
+        return self._geometry.period_size
+
+    @property
+    def channels(self) -> int:
+        """Samples in a frame."""
+        return self._geometry.channels
+
+    @property
+    def state(self) -> State:
+        """What the PCM is doing."""
+        return self._status.state
+
+    @property
+    def hw_ptr(self) -> int:
+        """Frames that the card has read or written, modulo boundary; as old as the last interrupt or ``hwsync``."""
+        return self._status.hw_ptr
+
+    @property
+    def appl_ptr(self) -> int:
+        """Frames that we have committed, modulo boundary."""
+        return self._control.appl_ptr
+
+    @property
+    def avail_min(self) -> int:
+        """Frames at which ``wait`` and poll wake; never sooner than the card's next interrupt (rule I2).
+
+        Raises ArgumentError outside 1 to buffer_size: 0 would wake for ever, more would never (rule I4).
+        """
+        return self._control.avail_min
+
+    @avail_min.setter
+    def avail_min(self, value: int) -> None:
+        if not 0 < value <= self.buffer_size:
+            raise errors.ArgumentError(f"avail_min {value}: must be 1 to {self.buffer_size}, the buffer's size")
+        self._control.avail_min = value
+
+    def snapshot(self, *, hwsync: bool = False) -> SyncPtrStatus:
+        """Position, state and timestamps that belong together, by one SYNC_PTR (rules D5, K5).
+
+        With ``hwsync`` the card is asked first, which raises in XRUN and SUSPENDED (rule D6).
+        """
+        with self._errors("SNDRV_PCM_IOCTL_SYNC_PTR"):
+            return SyncPtrStatus.call(self._fd, hwsync, None, None)
+
+    # ---- moving samples ----
+
+    def avail(self) -> int:
+        """Frames that can be written or read now, from the pointers as they stand; no system call where both are mapped.
+
+        More than ``buffer_size`` means late by the difference (rule E3). It is as old as hw_ptr: ``hwsync`` renews it.
+        """
+        return self._check(lib.fast_avail(self._ring), "avail")
+
+    def data(self) -> tuple[RawSamples, RawSamples | None]:
+        """The frames that can be written or read now: one run, and a second from the ring's start where it wraps (rule E6).
+
+        Raises XrunError, SuspendedError, DeviceLostError or StateError where the state allows no transfer.
+        """
+        spans = ffi.new("struct alsamm_spans *")
+        self._check(lib.fast_spans(self._ring, spans), "data")
+        first = self._raw(spans.offset, spans.first)
+        return first, self._raw(0, spans.second) if spans.second else None
+
+    def _raw(self, offset: int, frames: int) -> RawSamples:
+        area = self._areas[0]
+        array = self._mapping.array
+        return RawSamples(
+            None if array is None else array[offset : offset + frames],
+            self._geometry.format,
+            int(ffi.cast("uintptr_t", area.base)) + offset * area.step,
+            offset,
+            frames,
+            self.channels,
+            area.step,
+        )
+
+    def channel(self, number: int) -> np.ndarray[Any, np.dtype[Any]]:
+        """One channel of the whole ring: shape (buffer_size,), whatever the card's layout."""
+        if not 0 <= number < self.channels:
+            raise errors.ArgumentError(f"channel {number}: there are {self.channels}")
+        self._require_open()
+        return self._mapping.channel(number)
+
+    def commit(self, frames: int) -> None:
+        """Hand ``frames`` over to the kernel: written ones are played, read ones may be overwritten.
+
+        Starts a playback that is PREPARED and holds start_threshold frames, which the kernel does not do for mmap (rule G6).
+
+        Raises ArgumentError for a negative count or more than ``avail`` (at most the buffer); errors by state as ``data``.
+        """
+        try:
+            result = lib.fast_commit(self._ring, frames)
+        except OverflowError:
+            result = -errno.EINVAL
+        if result == -errno.EINVAL:
+            self._require_open()
+            most = min(self.avail(), self.buffer_size)
+            raise errors.ArgumentError(f"{self._device.name}: commit of {frames} frames; 0 to {most} can be committed now")
+        self._start_if_due(self._check(result, "commit"))
+
+    def _start_if_due(self, result: int) -> int:
+        if result >= _START_DUE:
+            self.start()
+            return result - _START_DUE
+        return result
+
+    # ---- state ----
+
+    def prepare(self) -> None:
+        """Make ready to start: both pointers to 0, the ring silent (SNDRV_PCM_IOCTL_PREPARE, rule G)."""
+        super().prepare()
+        self.silence()
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Sleep until avail_min frames can be moved. ``timeout`` in seconds; None is one buffer and a second.
+
+        Raises TimeoutError, StateError for a capture that was not started (it would never wake, rule I5), and the errors of
+        ``data`` by state (rule I6).
+        """
+        if self._DIRECTION is Direction.CAPTURE and self.state is State.PREPARED:
+            raise errors.StateError(f"{self._device.name}: start() the capture before waiting for it")
+        if not self._patiently(lib.alsamm_wait, timeout, "wait"):
+            raise TimeoutError(f"{self._device.name}: nothing moved in time; the card or its driver stands still")
+
+    def _patiently(self, call: Any, timeout: float | None, what: str) -> int:
+        """Call C that waits; come back to Python for its signals, then go on."""
+        if timeout is None:
+            timeout = self.buffer_size / self._geometry.rate + 1
+        if not timeout >= 0:
+            raise errors.ArgumentError(f"timeout {timeout}: seconds, 0 or more")
+        milliseconds = min(int(timeout * 1000 + 0.999), 0x7FFFFFFF)
+        while (result := call(self._ring, milliseconds)) == -errno.EINTR:
+            pass  # the interpreter has run the handlers by now, and a handler that raises ends the loop
+        return self._check(result, what)
+
+    # ---- the device's side (device.Holder) ----
+
+    def reconfigured(self, geometry: Geometry) -> None:
+        """Software parameters were changed."""
+        self._geometry = geometry
+        ring = self._ring
+        ring.buffer_size = geometry.buffer_size
+        ring.period_size = geometry.period_size
+        ring.boundary = geometry.boundary
+        ring.start_threshold = geometry.start_threshold
+        ring.stop_threshold = geometry.stop_threshold
+        ring.rate = geometry.rate
+        ring.no_period_wakeup = not geometry.period_wakeup
+
+    def silence(self) -> None:
+        """Fill what is not committed with the format's silence (rule F7); for capture there is nothing to do."""
+
+    # ---- lifetime ----
+
+    @property
+    def closed(self) -> bool:
+        """Whether ``close`` was called, or this process was forked from the owner's."""
+        return self._closed or self._pages.closed
+
+    def close(self) -> None:
+        """Unmap, at once; the stream is left as it is. Twice is harmless.
+
+        Views that are still alive keep the memory mapped and the card busy (rule C10): ResourceWarning.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        self._ring.areas = ffi.NULL
+        unmapped = self._mapping.release()
+        self._pages.close()
+        self._device.detach(self)
+        if not unmapped:
+            warnings.warn(
+                f"{self._device.name}: closed while numpy views of its ring are alive; the card stays busy until they die",
+                ResourceWarning,
+                stacklevel=2,
+            )
+
+    def __enter__(self: _M) -> _M:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            if not self.closed:
+                self._finish(drop=kind is not None)
+        except errors.AlsaError:
+            if kind is None:  # else the error that is under way says more than that the card stopped with it
+                raise
+        finally:
+            self.close()
+
+    def _finish(self, *, drop: bool) -> None:
+        """Leave ``with``: a playback that holds frames is drained, anything else that moves is dropped."""
+        state = self.state
+        if state in (State.RUNNING, State.DRAINING, State.PAUSED, State.PREPARED):
+            if not drop and self._DIRECTION is Direction.PLAYBACK and state is not State.PAUSED:
+                self.drain()
+            else:
+                self.drop()
+
+    def drain(self, timeout: float | None = None) -> None:
+        """Play what is committed, then stop; for capture see MmapCapture."""
+        raise NotImplementedError
+
+    def __del__(self) -> None:
+        if not self._closed:
+            self.close()
+
+    def __repr__(self) -> str:
+        name = type(self).__name__
+        if self.closed:
+            return f"<{name} closed>"
+        g = self._geometry
+        return (
+            f"<{name} {self._device.name!r} {self.state} {g.format} {g.rate} Hz x {g.channels}, "
+            f"{g.period_size}/{g.buffer_size} frames, {self.transport}>"
+        )
+
+    # ---- helpers ----
+
+    @property
+    def _fd(self) -> int:
+        self._require_open()
+        return int(self._ring.pages.fd)
+
+    @property
+    def _label(self) -> str:
+        return self._device.name
+
+    def _require_open(self) -> None:
+        if self.closed:
+            raise errors.ClosedError(f"{type(self).__name__} of {self._device.name}: closed")
+
+    def _check(self, code: int, func: str) -> int:
+        if code < 0:
+            if code == -errno.EBADF:
+                self._require_open()
+            raise failure(code, func, self._device.name, self._failures)
+        return code
+
+    @contextmanager
+    def _errors(self, func: str) -> Generator[None]:
+        """Give the xrun its direction, which SyncPtrStatus cannot know."""
+        try:
+            yield
+        except errors.XrunError:
+            raise failure(-errno.EPIPE, func, self._device.name, self._failures) from None
+
+    def _copier(self, frames: int, quick: Any, long: Any) -> Any:
+        return quick if frames * self.channels * self._ring.sample_bytes <= _LONG_COPY_BYTES else long

@@ -1,0 +1,155 @@
+"""The status and control pages of a PCM: mapped where the kernel allows it, by SYNC_PTR where not (rules C2-C4)."""
+
+from __future__ import annotations
+
+import errno
+import os
+import weakref
+from typing import Any, ClassVar, TypeVar
+
+from alsamm import errors
+from alsamm._c import check, failure, ffi, lib
+from alsamm.device import Device
+from alsamm.enums import Transport
+
+__all__ = ["PageView", "Pages", "require_pcm"]
+
+_P = TypeVar("_P", bound="PageView")
+
+_NOT_A_PCM = {errno.ENOTTY, errno.EINVAL, errno.ENOSYS, errno.EBADF, errno.EOPNOTSUPP}
+# ENXIO is the kernel's word for "not this page on this card or machine"; the rest are what sandboxes and old kernels say.
+_REFUSED = {errno.ENXIO, errno.EACCES, errno.EINVAL, errno.ENODEV}
+
+
+def require_pcm(fd: int) -> None:
+    """Tell the kernel which protocol we speak, which must come before any mapping (rules A3, C5).
+
+    Raises UnsupportedError when ``fd`` is no PCM, DeviceLostError when its card is gone.
+    """
+    code = lib.alsamm_hello(fd, ffi.new("struct alsamm_info *"))
+    if -code in _NOT_A_PCM:
+        raise errors.UnsupportedError(f"file descriptor {fd} is no PCM ({os.strerror(-code)})")
+    check(code, "SNDRV_PCM_IOCTL_INFO")
+
+
+class Pages:
+    """One file descriptor of our own and the pages reached by it, as the C struct that every pointer call takes.
+
+    The descriptor is a dup: it keeps the device open until closed here, and no close or reuse of the caller's number can
+    lead our SYNC_PTR astray. MADV_DONTFORK keeps the pages out of a child, where this object is closed.
+
+    Synchronization: calls on one object may come from any thread; ``close`` only when none is under way.
+    """
+
+    def __init__(self, fd: int, *, status: bool, control: bool, force_sync_ptr: bool, struct: Any = None) -> None:
+        """Map what is asked for; ``struct`` is where the C struct lives if it is part of a larger one.
+
+        Raises UnsupportedError when ``fd`` is no PCM, DeviceLostError when its card is gone.
+        """
+        self.struct = ffi.new("struct alsamm_pages *") if struct is None else struct
+        self.struct.fd = -1
+        require_pcm(fd)
+        self._finalizer = weakref.finalize(self, _release, self.struct)
+        _alive.add(self)
+        self.struct.fd = os.dup(fd)
+        try:
+            if status and not force_sync_ptr:
+                self.struct.status = self._map(lib.ALSAMM_STATUS_PAGE)
+            if control and not force_sync_ptr:
+                self.struct.control = self._map(lib.ALSAMM_CONTROL_PAGE)
+        except BaseException:
+            self.close()
+            raise
+
+    def _map(self, page: int) -> Any:
+        out = ffi.new("void **")
+        code = lib.alsamm_map_page(self.struct.fd, page, out)
+        if code < 0 and -code not in _REFUSED:
+            raise failure(code, "mmap")
+        return out[0]
+
+    @property
+    def status_transport(self) -> Transport:
+        """How hw_ptr, state and timestamps are read."""
+        return Transport.MAPPED if self.struct.status else Transport.SYNC_PTR
+
+    @property
+    def control_transport(self) -> Transport:
+        """How appl_ptr and avail_min are read and written."""
+        return Transport.MAPPED if self.struct.control else Transport.SYNC_PTR
+
+    @property
+    def closed(self) -> bool:
+        """Whether ``close`` was called, or this process was forked from the owner's."""
+        return bool(self.struct.fd < 0)
+
+    def close(self) -> None:
+        """Unmap and let go of the device; twice is harmless."""
+        self._finalizer()
+
+    def forked(self) -> None:
+        """In the child: the pages are not mapped here, and our descriptor would keep the card open."""
+        if not self.closed:
+            self._finalizer.detach()
+            self.struct.status = self.struct.control = ffi.NULL
+            os.close(self.struct.fd)
+            self.struct.fd = -1
+
+
+def _release(struct: Any) -> None:
+    """Unmap and close what a struct alsamm_pages holds."""
+    for page in (struct.status, struct.control):
+        if page:
+            lib.alsamm_unmap_page(page)
+    struct.status = struct.control = ffi.NULL
+    if struct.fd >= 0:
+        fd, struct.fd = struct.fd, -1
+        os.close(fd)
+
+
+class PageView:
+    """What Status and Control have in common: where they come from and how long they live."""
+
+    _WANTS: ClassVar[dict[str, bool]]
+
+    def __init__(self, pcm: Device, *, force_sync_ptr: bool = False) -> None:
+        """Raises UnsupportedError where ``pcm`` is not one kernel device."""
+        self._pages = Pages(pcm.kernel_fd(), **self._WANTS, force_sync_ptr=force_sync_ptr)
+
+    @classmethod
+    def from_fd(cls: type[_P], fd: int, *, force_sync_ptr: bool = False) -> _P:
+        """For a PCM's bare file descriptor, which stays the caller's. Raises UnsupportedError when it is no PCM's."""
+        return cls.over(Pages(fd, **cls._WANTS, force_sync_ptr=force_sync_ptr))
+
+    @classmethod
+    def over(cls: type[_P], pages: Pages) -> _P:
+        """For pages that somebody else has mapped."""
+        self = cls.__new__(cls)
+        self._pages = pages
+        return self
+
+    @property
+    def closed(self) -> bool:
+        """Whether ``close`` was called."""
+        return self._pages.closed
+
+    def close(self) -> None:
+        """Let go of the page and of the device; twice is harmless."""
+        self._pages.close()
+
+    def __enter__(self: _P) -> _P:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+_alive: weakref.WeakSet[Pages] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for pages in list(_alive):
+        pages.forked()
+
+
+os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,87 @@
+"""MmapPlayback: samples into the kernel's ring."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from alsamm import errors
+from alsamm._c import lib
+from alsamm.direct.mmap_io import MmapIO
+from alsamm.direct.samples import block_of, from_values
+from alsamm.enums import Direction
+
+__all__ = ["MmapPlayback"]
+
+_END = object()
+
+
+class MmapPlayback(MmapIO):
+    """Write to a playback PCM's ring. See MmapIO for construction, lifetime and what is shared with capture.
+
+    Synchronization: one owner at a time; others may read ``status`` and ``control``.
+    """
+
+    _DIRECTION = Direction.PLAYBACK
+
+    def write(self, samples: Any) -> int:
+        """Copy samples into the ring and commit them; gives the frames written, which is as many as there is room for.
+
+        ``samples`` is an array of the ring's dtype, shape (frames, channels) or (frames,) for mono, any strides; or any buffer;
+        or an iterator of single samples, channel after channel, of which no more are taken than there is room for.
+        Never waits: see ``wait``. Starts the stream at start_threshold (rule G6).
+
+        Raises ArgumentTypeError and ArgumentError for what does not fit the ring, also for an iterator that ends within a
+        frame (then nothing is committed); XrunError, SuspendedError, DeviceLostError or StateError by state.
+        """
+        if not isinstance(samples, (np.ndarray, bytes, bytearray, memoryview)) and isinstance(samples, Iterable):
+            return self._write_samples(samples)
+        block = block_of(samples, self._geometry.format, self.channels)
+        write = self._copier(block.frames, lib.fast_write, lib.alsamm_write)
+        return self._start_if_due(self._check(write(self._ring, *block), "write"))
+
+    def _write_samples(self, samples: Iterable[Any]) -> int:
+        room = min(self.avail(), self.buffer_size) * self.channels
+        values = []
+        iterator = iter(samples)
+        while len(values) < room and (value := next(iterator, _END)) is not _END:
+            values.append(value)
+        if len(values) % self.channels:
+            raise errors.ArgumentError(
+                f"the iterator ended after {len(values)} samples, within a frame of {self.channels}; nothing was written"
+            )
+        flat = from_values(values, self._geometry.format)
+        return self.write(flat.reshape((-1, self.channels, *flat.shape[1:])))
+
+    @contextmanager
+    def reserve(self, frames: int) -> Generator[np.ndarray[Any, np.dtype[Any]]]:
+        """A view of the next ``frames`` of the ring, committed on leaving; on an exception nothing is.
+
+        The view is shorter where the ring ends or has less room, as with snd_pcm_mmap_begin: its length says what to fill.
+        """
+        if frames < 0:
+            raise errors.ArgumentError(f"{frames} frames: 0 or more")
+        view = self.data()[0].view[:frames]
+        yield view
+        self.commit(len(view))
+
+    def silence(self) -> None:
+        """Fill all that is not committed with the format's silence, which hw_params' zeros are not for U8 (rule F7)."""
+        self._check(lib.alsamm_fill_silence(self._ring), "silence")
+
+    def drain(self, timeout: float | None = None) -> None:
+        """Play what is committed, then stop; silence is put behind the last frame, as the card stops at a period's end only.
+
+        A stream that was not started is. ``timeout``: seconds for which the card may stand still; None is one buffer and a
+        second. Raises TimeoutError then; XrunError, SuspendedError, DeviceLostError or StateError by state (rules J3-J5).
+        """
+        try:
+            self._patiently(lib.alsamm_drain, timeout, "drain")
+        except errors.AlsaOSError as error:
+            if error.errno != errno.EIO:
+                raise
+            raise TimeoutError(f"{self._device.name}: the card stood still while draining") from None

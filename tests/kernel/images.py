@@ -1,0 +1,210 @@
+"""What a guest boots from: Debian's own kernels and, for arm64, a root; fetched once, kept in a cache.
+
+The cache is ``${XDG_CACHE_HOME:-~/.cache}/alsamm-lab``. Every entry is built in a temporary folder
+beside it and renamed into place, so that it is whole or not there at all.
+"""
+
+from __future__ import annotations
+
+import compileall
+import hashlib
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from py_compile import PycInvalidationMode
+
+ARM64_SUITE = "bookworm"
+_ARM64_PACKAGES = (
+    "python3 python3-dev python3-numpy python3-cffi python3-setuptools python3-pytest python3-hypothesis "
+    "libasound2-dev gcc libc6-dev alsa-utils strace kmod busybox-static dash bash coreutils grep sed tar "
+    "findutils mount util-linux procps"
+).split()
+_ARM64_TOUCHES = 1
+"""Raised when :func:`_finish_arm64_root` changes, so that older roots are made anew."""
+
+
+class LabError(Exception):
+    """The lab cannot run here; the text says what to do about it."""
+
+
+@dataclass(frozen=True)
+class Image:
+    """A kernel and the root it runs on. ``modules`` is the folder with lib/modules/VERSION in it."""
+
+    arch: str
+    version: str
+    vmlinuz: Path
+    modules: Path
+    root: Path
+    busybox: Path
+
+    @property
+    def module_tree(self) -> Path:
+        return self.modules / "lib" / "modules" / self.version
+
+    @property
+    def is_host_root(self) -> bool:
+        return self.root == Path("/")
+
+
+def cache_folder() -> Path:
+    """Where the lab keeps what it fetched and what it ran, made if need be."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    folder = Path(base) / "alsamm-lab"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def need(program: str, package: str) -> str:
+    """The path of ``program``, or an error that names the Debian ``package`` to install."""
+    path = shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+    if path is None:
+        raise LabError(f"{program} is not installed: apt-get install {package} (all: tests/kernel/packages.txt)")
+    return path
+
+
+def prepare(arch: str, series: str, *, refresh: bool = False) -> Image:
+    """The image of the guest ``arch`` with a kernel of ``series`` ("6.1"), fetched unless it is cached."""
+    if arch == "amd64":
+        return _prepare_amd64(series, refresh=refresh)
+    return _prepare_arm64(series, refresh=refresh)
+
+
+def _prepare_amd64(series: str, *, refresh: bool) -> Image:
+    if platform.machine() != "x86_64":
+        raise LabError(f"the amd64 guest runs on the host's own root, and this host is {platform.machine()}")
+    busybox = Path(need("busybox", "busybox-static"))
+    need("amixer", "alsa-utils")
+    folder = _kernel_amd64(series, refresh=refresh)
+    return _image("amd64", folder, folder, Path("/"), busybox)
+
+
+def _prepare_arm64(series: str, *, refresh: bool) -> Image:
+    kernel = "linux-image-arm64" if series == "6.1" else f"linux-image-{series}-arm64"
+    packages = [*_ARM64_PACKAGES, kernel]
+    recipe = hashlib.sha256(f"{ARM64_SUITE} {_ARM64_TOUCHES} {packages}".encode()).hexdigest()[:12]
+
+    def make(folder: Path) -> None:
+        mmdebstrap = need("mmdebstrap", "mmdebstrap")
+        print(f"lab: making the arm64 root ({ARM64_SUITE}, kernel {series})", flush=True)
+        archive = folder.with_suffix(".tar")
+        try:
+            _run(
+                [
+                    *(mmdebstrap, "--quiet", "--variant=extract", "--architectures=arm64", "--format=tar"),
+                    *(f"--include={','.join(packages)}", ARM64_SUITE, str(archive)),
+                ]
+            )
+            _run(["tar", "-x", "-C", str(folder), "--no-same-owner", "--exclude=./dev/*", "-f", str(archive)])
+        finally:
+            archive.unlink(missing_ok=True)
+        _finish_arm64_root(folder)
+        _depmod(folder)
+
+    root = _cached(f"root-arm64-{series}-{recipe}", make, refresh=refresh)
+    return _image("arm64", root, root, root, root / "bin" / "busybox")
+
+
+def _kernel_amd64(series: str, *, refresh: bool) -> Path:
+    package, version = _resolve_kernel(series)
+
+    def make(folder: Path) -> None:
+        print(f"lab: fetching {package} {version}", flush=True)
+        _run(["apt-get", "-q", "-o", "APT::Sandbox::User=root", "download", package], cwd=folder)
+        (deb,) = folder.glob("*.deb")
+        _run(["dpkg", "-x", deb.name, "."], cwd=folder)
+        deb.unlink()
+        _depmod(folder)
+
+    if not package:
+        kept = sorted(cache_folder().glob(f"kernel-linux-image-{series}.*"), key=lambda path: path.stat().st_mtime)
+        if not kept:
+            raise LabError(f"apt knows no linux-image of series {series}: run apt-get update (Debian 12 has 6.1, 6.12)")
+        print(f"lab: apt knows no linux-image of series {series}: using {kept[-1].name}", flush=True)
+        return kept[-1]
+    return _cached(f"kernel-{package}_{version}", make, refresh=refresh)
+
+
+def _resolve_kernel(series: str) -> tuple[str, str]:
+    """The package that the metapackage of ``series`` asks for, and its version; empty if apt knows none."""
+    for meta in (f"linux-image-{series}-amd64", "linux-image-amd64"):
+        depends = _ask("apt-cache", "depends", meta)
+        found = re.search(rf"Depends: (linux-image-{re.escape(series)}\.\S+)", depends)
+        if found:
+            version = re.search(r"^Version: (\S+)", _ask("apt-cache", "show", found[1]), re.MULTILINE)
+            if version:
+                return found[1], version[1]
+    return "", ""
+
+
+def _finish_arm64_root(root: Path) -> None:
+    """Do what the packages' own scripts would have done, as far as the guest needs it."""
+    library = root / "usr/lib/aarch64-linux-gnu"
+    for name, package in (("libblas.so.3", "blas"), ("liblapack.so.3", "lapack")):
+        if not (library / name).exists():
+            (library / name).symlink_to(f"{package}/{name}")
+    if not (root / "bin/sh").exists():
+        (root / "bin/sh").symlink_to("dash")
+    (root / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n")
+    (root / "etc/group").write_text("root:x:0:\naudio:x:29:\nnogroup:x:65534:\n")
+    if sys.implementation.cache_tag == "cpython-311":
+        # Compiled here: under emulation importing pytest and numpy from source takes many seconds.
+        for folder in ("usr/lib/python3.11", "usr/lib/python3/dist-packages"):
+            compileall.compile_dir(
+                root / folder,
+                quiet=2,
+                stripdir=str(root),
+                workers=2,
+                invalidation_mode=PycInvalidationMode.UNCHECKED_HASH,
+            )
+
+
+def _image(arch: str, kernel: Path, modules: Path, root: Path, busybox: Path) -> Image:
+    (tree,) = (path for path in (modules / "lib" / "modules").iterdir() if (path / "modules.dep").exists())
+    return Image(arch, tree.name, kernel / "boot" / f"vmlinuz-{tree.name}", modules, root, busybox)
+
+
+def _depmod(folder: Path) -> None:
+    for tree in (folder / "lib" / "modules").iterdir():
+        _run([need("depmod", "kmod"), "-b", str(folder), tree.name])
+
+
+def _cached(name: str, make: Callable[[Path], None], *, refresh: bool) -> Path:
+    """The cache entry ``name``; ``make`` fills a temporary folder, which then takes that name."""
+    entry = cache_folder() / name
+    if refresh:
+        shutil.rmtree(entry, ignore_errors=True)
+    if entry.is_dir():
+        return entry
+    temporary = Path(tempfile.mkdtemp(prefix=f"{name}.", suffix=".partial", dir=cache_folder()))
+    temporary.chmod(0o755)
+    try:
+        make(temporary)
+        try:
+            temporary.rename(entry)
+        except OSError:
+            if not entry.is_dir():  # else somebody else was quicker
+                raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return entry
+
+
+def _run(command: Sequence[str], *, cwd: Path | None = None) -> None:
+    need(command[0], command[0])
+    done = subprocess.run(command, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        said = "\n".join((done.stdout + done.stderr).splitlines()[-15:])
+        raise LabError(f"{' '.join(command)} failed with status {done.returncode}:\n{said}")
+
+
+def _ask(*command: str) -> str:
+    need(command[0], "apt")
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
