@@ -21,8 +21,13 @@ SOURCES = (
     "ring.c",
     "sim_card.c",
     "sim_clock.c",
+    "sim_file.c",
+    "sim_format.c",
     "sim_ioctl.c",
+    "sim_params.c",
     "sim_plugin.c",
+    "sim_stream.c",
+    "sim_transfer.c",
 )
 
 PREAMBLE = """

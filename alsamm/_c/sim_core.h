@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
+#include <sys/ioctl.h>
 #include <sys/types.h>
 #include <time.h>
 #include <sound/asound.h>
@@ -58,6 +59,7 @@ struct sim_pcm {
     unsigned long long hw_ptr_wrap;
     unsigned long long dma;         /* frames that the hardware moved since PREPARE */
     unsigned long long dma_updated; /* ... at the last update of hw_ptr: the kernel's hw_ptr_jiffies */
+    unsigned long long dma_read;    /* ... as the position register told then (H2) */
     unsigned long long tick;        /* realtime: card time, in frames, up to which dma is done */
     unsigned long avail_max, overrange;
     struct timespec trigger_tstamp, driver_tstamp;

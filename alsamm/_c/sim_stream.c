@@ -232,6 +232,7 @@ int sim_update_hw_ptr(struct sim_pcm *pcm, int in_interrupt)
         }
     }
     pcm->dma_updated = pcm->dma;
+    pcm->dma_read = seen;
     if (new == old) {
         update_audio_tstamp(pcm, &now);
         return 0;
@@ -400,7 +401,7 @@ int sim_prepare(struct sim_pcm *pcm, int nonblock)
         members[i]->nonblock = nonblock;
     }
     for (int i = 0; i < count; i++) {
-        members[i]->dma = members[i]->dma_updated = 0;
+        members[i]->dma = members[i]->dma_updated = members[i]->dma_read = 0;
         reset_hw(members[i]);
         set_appl_ptr(members[i], sim_hw(members[i]));
         sim_set_state(members[i], SNDRV_PCM_STATE_PREPARED);

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from alsamm._c import ffi, lib, string
-from alsamm._c._native import CData
 from alsamm.alsalib.status import PcmInfo
 from alsamm.enums import Direction
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from alsamm._c._native import CData
+    from collections.abc import Iterator
 
 __all__ = ["Card", "cards", "pcms"]
 

@@ -8,13 +8,15 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, TYPE_CHECKING
 
 from alsamm import errors
-from alsamm._c import FAILURES, check, failure, ffi, lib
-from alsamm._c._native import CData
+from alsamm._c import FAILURES, failure, ffi, lib
 from alsamm.alsalib.cards import cards, pcms
 from alsamm.enums import Direction
+
+if TYPE_CHECKING:
+    from alsamm._c._native import CData
 
 __all__ = ["OPENERS", "Opened", "Opener", "holders", "open_pcm"]
 
@@ -51,14 +53,14 @@ def open_pcm(name: str, direction: Direction) -> Opened:
 
     Raises DeviceNotFoundError, DeviceBusyError, DeviceAccessError, or AlsaOSError for what else alsa-lib may answer.
     """
+    if not name or "\0" in name:
+        raise errors.ArgumentError(f"{name!r} is no PCM name")
     prefix = name.partition(":")[0]
     if prefix in OPENERS:
         return OPENERS[prefix](name, direction)
     if prefix == "sim":
         message = "no software card yet: `import alsamm.sim` and make an alsamm.sim.Card"
         raise errors.DeviceNotFoundError(errno.ENOENT, message, "", name)
-    if "\0" in name:
-        raise errors.ArgumentError(f"{name!r} is no PCM name: it contains a zero byte")
     handle = _snd_pcm_open(name, direction)
     return Opened(handle, _kernel_fd(handle), None)
 
@@ -139,7 +141,8 @@ def _hardware(name: str) -> tuple[str, str]:
     plain = [value for key, _, value in given if not key]
     card = named.get("CARD") or (plain[0] if plain else "*")
     # Of the plugins' names (front:, dmix:) only these two count devices as the kernel does.
-    device = named.get("DEV") or (plain[1] if len(plain) > 1 else "0") if kind in ("hw", "plughw") else "*"
+    device = (named.get("DEV") or (plain[1] if len(plain) > 1 else "0")) if kind in ("hw", "plughw") else "*"
+    device = device if device.isdigit() else "*"
     if card.isdigit() or card == "*":
         return f"card{card}", device
     return (card if re.fullmatch(r"\w+", card) else "card*"), device
@@ -150,8 +153,3 @@ def _text(path: Path) -> str:
         return path.read_text(errors="replace")
     except OSError:  # gone meanwhile, or hidden from us
         return ""
-
-
-def hello(kernel_fd: int, name: str) -> None:
-    """Rule A3: tell the kernel which protocol we speak before anything is mapped."""
-    check(lib.alsamm_hello(kernel_fd, ffi.new("struct alsamm_info *")), "SNDRV_PCM_IOCTL_USER_PVERSION", name, _OPENING)

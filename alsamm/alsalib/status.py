@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from alsamm._c import ffi, lib, string
-from alsamm._c._native import CData
 from alsamm.enums import Direction, State
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from alsamm._c._native import CData
 
 __all__ = ["PcmInfo", "PcmStatus"]
 

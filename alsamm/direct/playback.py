@@ -46,7 +46,7 @@ class MmapPlayback(MmapIO):
 
     def _write_samples(self, samples: Iterable[Any]) -> int:
         room = min(self.avail(), self.buffer_size) * self.channels
-        values = []
+        values: list[Any] = []
         iterator = iter(samples)
         while len(values) < room and (value := next(iterator, _END)) is not _END:
             values.append(value)

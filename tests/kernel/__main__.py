@@ -97,13 +97,13 @@ def _report(arguments: argparse.Namespace, task: guest.Task, outcome: guest.Outc
             arguments.junit.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(junit, arguments.junit)
         if results.is_failed:
-            failures.append("tests failed" if not outcome.missing else "tests failed or devices are missing")
+            failures.append("tests failed")
         if results.untested and arguments.expression is None and arguments.shell_command is None:
             failures.append(f"no test ran on {', '.join(results.untested)}")
     elif arguments.shell_command is None and not arguments.shell:
         failures.append("the suite left no junit file")
     failures += [f"MISSING DEVICE: {name}" for name in outcome.missing]
-    if outcome.status:
+    if outcome.status and not failures:
         failures.append(f"the guest's status is {outcome.status}")
     if outcome.status is None:
         print(f"lab: the end of the guest's console:\n{_tail(task.results / 'console.log')}")

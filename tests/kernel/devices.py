@@ -53,10 +53,7 @@ class Device:
         return arguments
 
     def _wav_audiodev(self) -> str:
-        return (
-            f"wav,id={self._audio},path={self.name}.wav,"
-            f"out.frequency={_SPEAKER_RATE},out.channels=2,out.format=s16"
-        )
+        return f"wav,id={self._audio},path={self.name}.wav,out.frequency={_SPEAKER_RATE},out.channels=2,out.format=s16"
 
     def pcm_name(self, number: int | None) -> str | None:
         """The alsa-lib name of PCM ``number`` of this card."""
@@ -133,9 +130,7 @@ def select(arch: str, names: Sequence[str]) -> list[Device]:
     had = {device.name: device for device in of_arch(arch)}
     unknown = [name for name in names if name not in had]
     if unknown:
-        raise UnknownDeviceError(
-            f"no device {', '.join(unknown)} in the {arch} guest; it has {', '.join(had)}"
-        )
+        raise UnknownDeviceError(f"no device {', '.join(unknown)} in the {arch} guest; it has {', '.join(had)}")
     return [device for name, device in had.items() if not names or name in names]
 
 

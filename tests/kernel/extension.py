@@ -12,6 +12,7 @@ from tests.kernel.images import Image, cache_folder
 
 _BUILD_FILES = ("setup.py", "build_ffi.py", "pyproject.toml")
 _NOT_SOURCES = {".so", ".o", ".pyc", ".pyi"}
+_GENERATED = "_native.c"
 
 
 def _sources(checkout: Path) -> Iterator[Path]:
@@ -20,7 +21,7 @@ def _sources(checkout: Path) -> Iterator[Path]:
         if (checkout / name).is_file():
             yield checkout / name
     for path in sorted((checkout / "alsamm" / "_c").rglob("*")):
-        if path.is_file() and path.suffix not in _NOT_SOURCES and "__pycache__" not in path.parts:
+        if path.is_file() and path.suffix not in _NOT_SOURCES and path.name != _GENERATED:
             yield path
 
 

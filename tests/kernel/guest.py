@@ -88,7 +88,9 @@ def _hand_over(task: Task) -> None:
     (lab / "modprobe").write_text("".join(f"{line}\n" for line in lab_devices.modprobe_lines(task.devices)))
     expected = [" ".join([device.name, *device.pcm_nodes()]) for device in task.devices]
     (lab / "expect").write_text("".join(f"{line}\n" for line in expected))
-    (lab / "env").write_text("".join(f"export {name}={shlex.quote(text)}\n" for name, text in _environment(task).items()))
+    (lab / "env").write_text(
+        "".join(f"export {name}={shlex.quote(text)}\n" for name, text in _environment(task).items())
+    )
     lab_devices.write_description(task.devices, task.results / "devices.json", GUEST_RESULTS)
     extension.hand_over(image, task.checkout, lab)
 
@@ -164,7 +166,7 @@ def _run_qemu(arguments: Sequence[str], task: Task) -> str:
             stdin=None if task.interactive else subprocess.PIPE,
             stdout=None if task.interactive else subprocess.PIPE,
             stderr=errors,
-            preexec_fn=_die_with_parent,
+            preexec_fn=_die_with_parent,  # noqa: PLW1509 - there are no threads here
             start_new_session=not task.interactive,
         )
         try:

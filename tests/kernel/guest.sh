@@ -44,8 +44,8 @@ absent() {
 }
 
 waited=0
-while missing=$(absent) && [ -n "$missing" ] && [ $waited -lt 100 ]; do
-    if [ $waited -eq 50 ] && echo "$missing" | grep -q '^hda'; then
+while missing=$(absent) && [ -n "$missing" ] && [ $waited -lt 40 ]; do
+    if [ $waited -eq 15 ] && echo "$missing" | grep -q '^hda'; then
         say "no HDA codec yet: unbinding and binding the driver"
         cd /sys/bus/pci/drivers/snd_hda_intel && for slot in 0000:*; do
             echo "$slot" >unbind
@@ -79,7 +79,7 @@ done
 if [ -n "$LAB_COPY" ]; then
     # No compiled module for this machine in the checkout: a copy of it, on tmpfs, gets one.
     mkdir -p "$LAB_CHECKOUT"
-    tar -C /run/lab/checkout --exclude=./.venv --exclude=./.git --exclude=./build --exclude='*.so' \
+    tar -C /run/lab/checkout --exclude=./.venv --exclude=./.git --exclude=./build --exclude='*.so' --exclude=_native.c \
         --exclude=__pycache__ --exclude=./.mypy_cache --exclude=./.ruff_cache --exclude=./.hypothesis \
         -cf - . | tar -C "$LAB_CHECKOUT" -xf - || finish 4
     cd "$LAB_CHECKOUT" || finish 4

@@ -22,10 +22,33 @@ from py_compile import PycInvalidationMode
 
 ARM64_SUITE = "bookworm"
 _ARM64_PACKAGES = (
-    "python3 python3-dev python3-numpy python3-cffi python3-setuptools python3-pytest python3-hypothesis "
-    "libasound2-dev gcc libc6-dev alsa-utils strace kmod busybox-static dash bash coreutils grep sed tar "
-    "findutils mount util-linux procps"
-).split()
+    # the suite and what compiles the extension
+    "python3",
+    "python3-dev",
+    "python3-numpy",
+    "python3-cffi",
+    "python3-setuptools",
+    "python3-pytest",
+    "python3-hypothesis",
+    "libasound2-dev",
+    "gcc",
+    "libc6-dev",
+    # what guest.sh calls, and what is good to have in a shell there
+    "alsa-utils",
+    "strace",
+    "kmod",
+    "busybox-static",
+    "dash",
+    "bash",
+    "coreutils",
+    "grep",
+    "sed",
+    "tar",
+    "findutils",
+    "mount",
+    "util-linux",
+    "procps",
+)
 _ARM64_TOUCHES = 1
 """Raised when :func:`_finish_arm64_root` changes, so that older roots are made anew."""
 

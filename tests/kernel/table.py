@@ -42,8 +42,8 @@ class Table:
 
     @property
     def is_failed(self) -> bool:
-        """Whether a test failed, or a device is missing."""
-        return bool(self.missing) or any(result.verdict in {"FAIL", "ERROR"} for result in self.results)
+        """Whether a test failed."""
+        return any(result.verdict in {"FAIL", "ERROR"} for result in self.results)
 
     @property
     def untested(self) -> list[str]:

@@ -1,0 +1,367 @@
+/* Descriptors and mappings of the software card: what the VFS and the mm layer do for a real one. */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "sim_core.h"
+
+#define STATUS_OLD 0x80000000LL
+#define CONTROL_OLD 0x81000000LL
+#define STATUS_NEW 0x82000000LL
+#define CONTROL_NEW 0x83000000LL
+
+static size_t page_size(void)
+{
+    return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* ---- the registry: pushed to, never removed from, so that it is read without a lock ---- */
+
+enum { BUCKETS = 64 };
+static _Atomic(struct sim_pcm *) registry[BUCKETS];
+static atomic_int findable; /* PCMs that some descriptor may still belong to */
+
+static void enter(struct sim_pcm *pcm)
+{
+    _Atomic(struct sim_pcm *) *bucket = &registry[pcm->inode % BUCKETS];
+
+    pcm->next = atomic_load(bucket);
+    while (!atomic_compare_exchange_weak(bucket, &pcm->next, pcm))
+        ;
+    atomic_fetch_add(&findable, 1);
+}
+
+struct sim_pcm *sim_find(int fd)
+{
+    struct stat file;
+    struct sim_pcm *pcm;
+
+    if (atomic_load_explicit(&findable, memory_order_relaxed) == 0 || fstat(fd, &file) < 0)
+        return NULL;
+    for (pcm = atomic_load(&registry[file.st_ino % BUCKETS]); pcm; pcm = pcm->next)
+        if (pcm->inode == file.st_ino && pcm->device == file.st_dev)
+            return pcm;
+    return NULL;
+}
+
+/* ---- open and release ---- */
+
+static int make_pages(struct sim_pcm *pcm)
+{
+    size_t page = page_size();
+    void *status, *control;
+
+    if (ftruncate(pcm->memfd, (off_t)SIM_FILE_END) < 0)
+        return -errno;
+    status = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, pcm->memfd, (off_t)STATUS_OLD);
+    if (status == MAP_FAILED)
+        return -errno;
+    control = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, pcm->memfd, (off_t)CONTROL_OLD);
+    if (control == MAP_FAILED) {
+        int error = -errno;
+        munmap(status, page);
+        return error;
+    }
+    pcm->status = status;
+    pcm->control = control;
+    return 0;
+}
+
+/* A descriptor with a file description of its own, because O_NONBLOCK is the client's business. */
+static int open_for_client(const struct sim_pcm *pcm)
+{
+    char path[32];
+    int fd;
+
+    snprintf(path, sizeof path, "/proc/self/fd/%d", pcm->memfd);
+    fd = open(path, O_RDWR | O_CLOEXEC);
+    if (fd < 0) /* no /proc: the flag is shared then */
+        fd = fcntl(pcm->memfd, F_DUPFD_CLOEXEC, 0);
+    return fd < 0 ? -errno : fd;
+}
+
+static struct sim_pcm *make_pcm(struct sim_card *card, int capture, int *error)
+{
+    struct sim_pcm *pcm = calloc(1, sizeof *pcm);
+    struct stat file;
+
+    *error = -ENOMEM;
+    if (!pcm)
+        return NULL;
+    pcm->card = card;
+    pcm->capture = capture;
+    pcm->client_fd = pcm->event_fd = -1;
+    pcm->memfd = memfd_create("alsamm-sim", MFD_CLOEXEC);
+    *error = pcm->memfd < 0 ? -errno : 0;
+    if (*error == 0 && fstat(pcm->memfd, &file) < 0)
+        *error = -errno;
+    if (*error == 0)
+        *error = make_pages(pcm);
+    if (*error == 0) {
+        pcm->device = file.st_dev;
+        pcm->inode = file.st_ino;
+        return pcm;
+    }
+    if (pcm->memfd >= 0)
+        close(pcm->memfd);
+    free(pcm);
+    return NULL;
+}
+
+static int any_descriptor(const struct sim_pcm *pcm) /* but the card's own */
+{
+    DIR *directory = opendir("/proc/self/fd");
+    struct dirent *entry;
+    int found = 0;
+
+    while (directory && !found && (entry = readdir(directory)) != NULL) {
+        int fd = atoi(entry->d_name);
+        struct stat file;
+        found = entry->d_name[0] != '.' && fd != pcm->memfd && fd != dirfd(directory) && fstat(fd, &file) == 0 &&
+                file.st_ino == pcm->inode && file.st_dev == pcm->device;
+    }
+    if (directory)
+        closedir(directory);
+    return found;
+}
+
+/* The end of a substream's file: snd_pcm_release_substream. What clients still map stays readable to them. */
+void sim_finish(struct sim_pcm *pcm, int state)
+{
+    struct sim_card *card = pcm->card;
+
+    if (pcm->memfd < 0)
+        return;
+    if (pcm->state != SNDRV_PCM_STATE_OPEN && !pcm->shutdown)
+        sim_stop(pcm, SNDRV_PCM_STATE_SETUP);
+    card->linked = 0;
+    sim_set_state(pcm, state);
+    if (!any_descriptor(pcm))
+        atomic_fetch_sub(&findable, 1);
+    munmap((void *)pcm->status, page_size());
+    munmap((void *)pcm->control, page_size());
+    if (pcm->data)
+        munmap(pcm->data, pcm->data_length);
+    pcm->status = NULL;
+    pcm->control = NULL;
+    pcm->data = NULL;
+    close(pcm->memfd);
+    pcm->memfd = -1;
+    if (card->pcm[pcm->capture] == pcm)
+        card->pcm[pcm->capture] = NULL;
+    sim_refresh_event(pcm);
+    sim_wake(card);
+}
+
+/* Rule C10: mappings and dup()ed descriptors keep the substream open after its opener closed it. */
+void sim_try_release(struct sim_pcm *pcm)
+{
+    if (pcm->memfd >= 0 && pcm->closing && atomic_load(&pcm->mmap_count) + atomic_load(&pcm->page_maps) == 0 &&
+        !any_descriptor(pcm))
+        sim_finish(pcm, SNDRV_PCM_STATE_OPEN);
+}
+
+static int may_open(struct sim_card *card, int capture)
+{
+    if (card->closed || card->unplugged)
+        return -ENODEV;
+    if (card->pcm[capture])
+        sim_try_release(card->pcm[capture]);
+    return card->pcm[capture] || card->busy[capture] ? -EBUSY : 0;
+}
+
+int sim_open_pcm(struct sim_card *card, int capture, struct sim_pcm **out, int *fd, int *event_fd)
+{
+    struct sim_pcm *pcm = NULL;
+    int error;
+
+    capture = capture != 0;
+    sim_lock(card);
+    error = may_open(card, capture);
+    if (error == 0)
+        pcm = make_pcm(card, capture, &error);
+    if (pcm) {
+        *fd = pcm->client_fd = open_for_client(pcm);
+        if (event_fd)
+            *event_fd = pcm->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        card->pcm[capture] = pcm;
+        enter(pcm);
+        if (*fd < 0 || (event_fd && *event_fd < 0)) {
+            error = *fd < 0 ? *fd : -errno;
+            sim_finish(pcm, SNDRV_PCM_STATE_OPEN);
+        } else {
+            sim_refresh_event(pcm);
+            *out = pcm;
+        }
+    }
+    sim_unlock(card);
+    return error;
+}
+
+static void close_fd(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
+int sim_close_pcm(struct sim_pcm *pcm)
+{
+    sim_lock(pcm->card);
+    close_fd(&pcm->client_fd);
+    close_fd(&pcm->event_fd);
+    pcm->closing = 1;
+    sim_try_release(pcm);
+    sim_unlock(pcm->card);
+    return 0;
+}
+
+int sim_open(struct sim_card *card, int capture, int *fd)
+{
+    struct sim_pcm *pcm;
+    return sim_open_pcm(card, capture, &pcm, fd, NULL);
+}
+
+int sim_close(int fd)
+{
+    struct sim_pcm *pcm = sim_find(fd);
+    return pcm ? sim_close_pcm(pcm) : -EBADF;
+}
+
+/* ---- mappings ---- */
+
+struct mapping {
+    struct mapping *next;
+    struct sim_pcm *pcm;
+    char *address;
+    size_t length;
+    int data;
+};
+
+static pthread_mutex_t mappings_lock = PTHREAD_MUTEX_INITIALIZER; /* taken last, after a card's lock */
+static struct mapping *mappings, **mappings_end = &mappings;
+static atomic_int mappings_count;
+
+static int check_page(const struct sim_pcm *pcm, int control, size_t length, int prot)
+{
+    const struct sim_config *config = &pcm->card->config;
+    int sync_applptr = config->refuse_control && !config->refuse_status;
+
+    if (control ? config->refuse_control : config->refuse_status)
+        return -ENXIO;
+    if (!control && sync_applptr && pcm->user_pversion < SNDRV_PROTOCOL_VERSION(2, 0, 14))
+        return -ENXIO; /* rule A3 */
+    return !(prot & PROT_READ) || length != page_size() ? -EINVAL : 0; /* rule C6 */
+}
+
+static int check_data(const struct sim_pcm *pcm, long long offset, size_t length, int prot) /* rules C7, C8 */
+{
+    if (!(prot & (pcm->capture ? PROT_READ : PROT_READ | PROT_WRITE)))
+        return -EINVAL;
+    if (pcm->state == SNDRV_PCM_STATE_OPEN)
+        return -EBADFD;
+    if (!(pcm->info & SNDRV_PCM_INFO_MMAP))
+        return -ENXIO;
+    if (pcm->access == SNDRV_PCM_ACCESS_RW_INTERLEAVED || pcm->access == SNDRV_PCM_ACCESS_RW_NONINTERLEAVED)
+        return -EINVAL;
+    if (offset < 0 || length > pcm->data_length || (unsigned long long)offset > pcm->data_length - length)
+        return -EINVAL;
+    return 0;
+}
+
+static int map(struct sim_pcm *pcm, int fd, long long offset, size_t length, int prot, void *at, int data, void **out)
+{
+    struct mapping *made = malloc(sizeof *made);
+    void *address;
+
+    if (!made)
+        return -ENOMEM;
+    pthread_mutex_lock(&mappings_lock);
+    address = mmap(at, length, prot, MAP_SHARED | (at ? MAP_FIXED : 0), fd, (off_t)offset);
+    if (address == MAP_FAILED) {
+        int error = -errno;
+        pthread_mutex_unlock(&mappings_lock);
+        free(made);
+        return error;
+    }
+    *made = (struct mapping){.pcm = pcm, .address = address, .length = length, .data = data};
+    *mappings_end = made;
+    mappings_end = &made->next;
+    atomic_fetch_add(&mappings_count, 1);
+    atomic_fetch_add(data ? &pcm->mmap_count : &pcm->page_maps, 1);
+    pthread_mutex_unlock(&mappings_lock);
+    *out = address;
+    return 0;
+}
+
+int sim_mmap(struct sim_pcm *pcm, int fd, long long offset, size_t length, int prot, void *at, void **out)
+{
+    int error, data = 0;
+
+    sim_lock(pcm->card);
+    if (pcm->memfd < 0 || pcm->shutdown) {
+        error = -ENODEV;
+    } else if (offset == STATUS_OLD || offset == STATUS_NEW) {
+        error = check_page(pcm, 0, length, prot);
+        prot &= ~PROT_WRITE; /* since Linux 6.1 (rule C6) */
+        offset = STATUS_OLD;
+    } else if (offset == CONTROL_OLD || offset == CONTROL_NEW) {
+        error = check_page(pcm, 1, length, prot);
+        offset = CONTROL_OLD;
+    } else {
+        error = check_data(pcm, offset, length, prot);
+        data = 1;
+    }
+    if (error == 0)
+        error = map(pcm, fd, offset, length, prot, at, data, out);
+    sim_unlock(pcm->card);
+    return error;
+}
+
+/* Takes one mapping that lay within the range out of the list. The oldest of an address: by now another thread may have
+ * been given the same place. */
+static struct sim_pcm *forget_one(const char *start, const char *end, const char **after)
+{
+    struct sim_pcm *pcm = NULL;
+
+    pthread_mutex_lock(&mappings_lock);
+    for (struct mapping **link = &mappings; *link; link = &(*link)->next) {
+        struct mapping *gone = *link;
+        if (gone->address < start || gone->address >= end || gone->address < *after)
+            continue;
+        *link = gone->next;
+        if (mappings_end == &gone->next)
+            mappings_end = link;
+        pcm = gone->pcm;
+        *after = gone->address + 1;
+        atomic_fetch_sub(&mappings_count, 1);
+        atomic_fetch_sub(gone->data ? &pcm->mmap_count : &pcm->page_maps, 1);
+        free(gone);
+        break;
+    }
+    pthread_mutex_unlock(&mappings_lock);
+    return pcm;
+}
+
+int sim_munmapped(void *address, size_t length)
+{
+    const char *start = address, *after = start;
+    struct sim_pcm *pcm;
+
+    if (atomic_load_explicit(&mappings_count, memory_order_relaxed) == 0)
+        return 0;
+    while ((pcm = forget_one(start, start + length, &after)) != NULL) {
+        sim_lock(pcm->card);
+        sim_try_release(pcm);
+        sim_unlock(pcm->card);
+    }
+    return 0;
+}

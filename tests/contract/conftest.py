@@ -1,0 +1,72 @@
+"""Each case runs on every device of ``--devices``, in both directions, mapped and by SYNC_PTR."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+import alsamm
+from alsamm.enums import Direction
+from tests.contract import devices
+from tests.contract.devices import Target, configure
+
+Ring = alsamm.MmapPlayback | alsamm.MmapCapture
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--devices", default=",".join(devices.SOFTWARE), help="the devices to hold the contract against")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Parametrise by what the case asks for. Combinations that a device does not have are not made, rather than skipped."""
+    if "device" not in metafunc.fixturenames:
+        return
+    names = [name for name in metafunc.config.getoption("--devices").split(",") if name]
+    wanted = [mark.args[0] for mark in metafunc.definition.iter_markers("needs")]
+    names = [name for name in names if all(devices.has(name, what) for what in wanted)]
+    if "direction" in metafunc.fixturenames:
+        pairs = [(name, way) for name in names for way in Direction if devices.has(name, str(way))]
+        ids = [f"{name}-{way}" for name, way in pairs]
+        metafunc.parametrize(("device", "direction"), pairs, indirect=["device"], ids=ids)
+    else:
+        metafunc.parametrize("device", names, indirect=True)
+    if "force_sync_ptr" in metafunc.fixturenames:
+        metafunc.parametrize("force_sync_ptr", [False, True], ids=["own", "forced"])
+
+
+@pytest.fixture
+def device(request: pytest.FixtureRequest) -> Iterator[Target]:
+    target = devices.make(request.param)
+    yield target
+    target.close()
+
+
+@pytest.fixture
+def open_pcm(device: Target) -> Iterator[Callable[..., alsamm.PCM]]:
+    """Open and configure; closed when the case ends, however it ends."""
+    with contextlib.ExitStack() as stack:
+
+        def opener(direction: Direction, **wishes: Any) -> alsamm.PCM:
+            pcm = stack.enter_context(device.open(direction))
+            configure(pcm, **wishes)
+            return pcm
+
+        yield opener
+
+
+@pytest.fixture
+def open_ring(open_pcm: Callable[..., alsamm.PCM]) -> Iterator[Callable[..., Any]]:
+    """Open, configure and map."""
+    with contextlib.ExitStack() as stack:
+
+        def opener(direction: Direction, *, force_sync_ptr: bool = False, **wishes: Any) -> Ring:
+            pcm = open_pcm(direction, **wishes)
+            kind = alsamm.MmapPlayback if direction is Direction.PLAYBACK else alsamm.MmapCapture
+            ring = kind(pcm, force_sync_ptr=force_sync_ptr)
+            stack.callback(ring.close)
+            return ring
+
+        yield opener

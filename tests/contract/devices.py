@@ -1,0 +1,115 @@
+"""The devices that the contract is held against: software cards here, real drivers in the lab."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import alsamm
+from alsamm import sim
+from alsamm.enums import Access, Direction, Format, Transport
+
+# What each software card stands for.
+SOFTWARE: dict[str, dict[str, Any]] = {
+    "sim": {},
+    "sim-usb": {"refuse_control": True},
+    "sim-arm": {"refuse_status": True, "refuse_control": True},
+    "sim-nonint": {"accesses": [Access.MMAP_NONINTERLEAVED, Access.RW_NONINTERLEAVED]},
+    "sim-hdsp": {"accesses": [Access.MMAP_NONINTERLEAVED], "separate_channels": True},
+}
+RATE = 48_000
+PERIOD = 1024
+BUFFER = 16 * PERIOD
+
+
+@dataclass
+class Target:
+    """One device: how to open it, how to let time pass on it, what it must be able to do."""
+
+    name: str
+    playback: str | None
+    capture: str | None
+    transports: tuple[Transport, Transport]
+    card: sim.Card | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def pcm_name(self, direction: Direction) -> str | None:
+        """What to open for a direction; None where the device has none."""
+        return self.playback if direction is Direction.PLAYBACK else self.capture
+
+    def open(self, direction: Direction) -> alsamm.PCM:
+        name = self.pcm_name(direction)
+        assert name is not None, f"{self.name} has no {direction}"
+        return alsamm.PCM(name, direction)
+
+    def pass_time(self, frames: int) -> None:
+        """Let the card move at least ``frames`` (of a 48 kHz stream)."""
+        if self.card is not None:
+            self.card.advance(frames)
+        else:
+            time.sleep(frames / RATE + 0.03)
+
+    def close(self) -> None:
+        if self.card is not None:
+            self.card.close()
+
+
+def _software(name: str) -> Target:
+    options = SOFTWARE[name]
+    card = sim.Card(name, clock="auto", **options)
+    transports = tuple(
+        Transport.SYNC_PTR if options.get(f"refuse_{page}") else Transport.MAPPED for page in ("status", "control")
+    )
+    return Target(name, card.device, card.device, (transports[0], transports[1]), card=card)
+
+
+def _facts(name: str) -> dict[str, Any]:
+    path = os.environ.get("ALSAMM_LAB_DEVICES")
+    facts = json.loads(Path(path).read_text()).get(name) if path else None
+    assert facts is not None, f"no device {name!r}: not a software card, and ALSAMM_LAB_DEVICES names no lab that has it"
+    return dict(facts)
+
+
+def has(name: str, what: str) -> bool:
+    """Whether a device has a ``playback``, a ``capture``, or a ``loop`` from one to the other."""
+    if name in SOFTWARE:
+        return True
+    facts = _facts(name)
+    return facts["driver"] == "snd-aloop" if what == "loop" else facts[what] is not None
+
+
+def _real(name: str) -> Target:
+    facts = _facts(name)
+    maps = platform.machine() in {"x86_64", "i686", "ppc64le", "alpha"}  # rule C2
+    status = Transport.MAPPED if maps else Transport.SYNC_PTR
+    control = Transport.MAPPED if maps and facts["driver"] != "snd-usb-audio" else Transport.SYNC_PTR  # rule C4
+    return Target(name, facts["playback"], facts["capture"], (status, control), facts=facts)
+
+
+def make(name: str) -> Target:
+    """The device of that name."""
+    return _software(name) if name in SOFTWARE else _real(name)
+
+
+def configure(pcm: alsamm.PCM, **wishes: Any) -> alsamm.Geometry:
+    """Set a PCM up: exactly ``wishes`` of access, format, channels, rate; sizes near ours; software parameters by name."""
+    hw = alsamm.HwParams(pcm)
+    access = Access.MMAP_INTERLEAVED if Access.MMAP_INTERLEAVED in hw.accesses else Access.MMAP_NONINTERLEAVED
+    hw.access = wishes.pop("access", access)
+    hw.format = wishes.pop("format", Format.S16_LE)
+    hw.channels = wishes.pop("channels", 2)
+    hw.rate = wishes.pop("rate", RATE)
+    hw.nearest(period_size=wishes.pop("period_size", PERIOD))
+    hw.nearest(buffer_size=wishes.pop("buffer_size", BUFFER))
+    pcm.configure(hw)
+    if wishes:
+        sw = alsamm.SwParams(pcm)
+        for name, value in wishes.items():
+            setattr(sw, name, sw.boundary if value == "boundary" else value)
+        pcm.configure(sw=sw)
+    return pcm.geometry()
