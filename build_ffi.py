@@ -1,7 +1,7 @@
 """Compile ``alsamm._c._native``: alsa-lib's set-up calls and our own shim, in cffi's API mode.
 
-Read by setuptools through ``cffi_modules`` in setup.py. The declarations stand once: ``alsa.cdef`` says what is taken from
-alsa-lib, ``shim.h`` and ``sim.h`` are read by cffi here and by the C compiler there.
+Read by setuptools through ``cffi_modules`` in setup.py. The declarations stand once: ``alsa.cdef`` says what is taken
+from alsa-lib, ``shim.h`` and ``sim.h`` are read by cffi here and by the C compiler there.
 """
 
 from __future__ import annotations
@@ -19,8 +19,10 @@ SOURCES = (
     "mapping.c",
     "messages.c",
     "ring.c",
+    "sim_actions.c",
     "sim_card.c",
     "sim_clock.c",
+    "sim_dma.c",
     "sim_file.c",
     "sim_format.c",
     "sim_ioctl.c",
@@ -28,6 +30,7 @@ SOURCES = (
     "sim_plugin.c",
     "sim_stream.c",
     "sim_transfer.c",
+    "sim_wait.c",
 )
 
 PREAMBLE = """
@@ -47,7 +50,9 @@ COMPILE_ARGS = ["-O3", "-std=gnu11", "-fvisibility=hidden", "-Wall", "-Wextra"]
 def declarations(header: Path) -> str:
     """The header as cffi takes it: a macro's value is left to the C compiler."""
     text = re.sub(r"/\*.*?\*/", "", header.read_text(), flags=re.DOTALL)
-    lines = [line for line in text.splitlines() if not re.match(r"#\s*(ifndef|ifdef|endif|include|define \w+_H$)", line)]
+    lines = [
+        line for line in text.splitlines() if not re.match(r"#\s*(ifndef|ifdef|endif|include|define \w+_H$)", line)
+    ]
     return re.sub(r"(?m)^#define (\w+) .+$", r"#define \1 ...", "\n".join(lines))
 
 

@@ -36,15 +36,19 @@ class Holder(Protocol):
 
     def close(self) -> None:
         """Unmap: the device is about to be closed."""
+        ...
 
     def reconfigured(self, geometry: Geometry) -> None:
         """Software parameters were changed."""
+        ...
 
     def silence(self) -> None:
         """The PCM was prepared: what is not committed must be silent again."""
+        ...
 
     def drain(self, timeout: float | None = None) -> None:
         """Play what is committed, then stop, with silence behind the last frame (rule J3)."""
+        ...
 
 
 class Device(Protocol):
@@ -53,19 +57,25 @@ class Device(Protocol):
     @property
     def name(self) -> str:
         """What the user opened."""
+        ...
 
     @property
     def direction(self) -> Direction:
         """Playback or capture."""
+        ...
 
     def kernel_fd(self) -> int:
         """The descriptor to map and to ioctl. Raises UnsupportedError where the PCM is not one kernel device."""
+        ...
 
     def geometry(self) -> Geometry:
         """What is configured now. Raises StateError before that."""
+        ...
 
     def attach(self, holder: Holder) -> None:
         """Tell of a mapping, so that the device can end it before it is closed. One at a time: StateError."""
+        ...
 
     def detach(self, holder: Holder) -> None:
         """The mapping is gone."""
+        ...

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import enum
 import sys
-from typing import TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from alsamm import errors
 from alsamm._c import lib
 
-__all__ = ["Access", "ClockType", "Direction", "Format", "State", "Transport"]
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
-_E = TypeVar("_E", bound="_Named")
+__all__ = ["Access", "ClockType", "Direction", "Format", "State", "Transport"]
 
 
 class _Named(enum.IntEnum):
     """An enumeration whose members can be given by name, as ALSA's own tools take them."""
 
     @classmethod
-    def of(cls: type[_E], value: _E | str | int) -> _E:
+    def of(cls, value: Self | str | int) -> Self:
         """The member that ``value`` names: a member, its number, or its name in any case.
 
         Raises ArgumentError where there is none.
@@ -70,7 +71,7 @@ class State(_Named):
     UNKNOWN = -1
 
     @classmethod
-    def _missing_(cls, value: object) -> State:
+    def _missing_(cls, value: object) -> State:  # noqa: ARG003 -- enum's signature
         """A state that a newer kernel may invent: told as UNKNOWN, never a crash in somebody's audio loop (S13)."""
         return cls.UNKNOWN
 
@@ -171,8 +172,22 @@ class Format(_Named):
         Four-byte integers are S32 or U32. Raises ArgumentTypeError for a dtype that no format has.
         """
         wanted = np.dtype(dtype)
-        for member in (cls.S8, cls.U8, cls.S16_LE, cls.S16_BE, cls.U16_LE, cls.U16_BE, cls.S32_LE, cls.S32_BE,
-                       cls.U32_LE, cls.U32_BE, cls.FLOAT_LE, cls.FLOAT_BE, cls.FLOAT64_LE, cls.FLOAT64_BE):
+        for member in (
+            cls.S8,
+            cls.U8,
+            cls.S16_LE,
+            cls.S16_BE,
+            cls.U16_LE,
+            cls.U16_BE,
+            cls.S32_LE,
+            cls.S32_BE,
+            cls.U32_LE,
+            cls.U32_BE,
+            cls.FLOAT_LE,
+            cls.FLOAT_BE,
+            cls.FLOAT64_LE,
+            cls.FLOAT64_BE,
+        ):
             if member.dtype == wanted:
                 return member
         raise errors.ArgumentTypeError(f"no sample format is a numpy {wanted}")
@@ -227,5 +242,3 @@ class Format(_Named):
         pattern = int(lib.snd_pcm_format_silence_64(self))
         # alsa-lib gives the pattern as it lies in memory, repeated in a 64-bit word of this machine.
         return pattern.to_bytes(8, sys.byteorder)[: self.physical_width // 8]
-
-

@@ -83,7 +83,7 @@ class DeviceBusyError(AlsaOSError):
 
 
 class DeviceAccessError(AlsaOSError, PermissionError):
-    """This user may not open the PCM; on most systems the group ``audio`` may."""
+    """The user may not open the PCM; on most systems the group ``audio`` may."""
 
 
 class DeviceLostError(AlsaOSError):
@@ -123,7 +123,7 @@ class StateError(AlsaError):
 
 
 class UnsupportedError(AlsaError):
-    """This device, access or format cannot do what was asked."""
+    """The device, access or format cannot do what was asked."""
 
 
 class ArgumentError(AlsaError, ValueError):

@@ -34,7 +34,7 @@ FAILURES: Mapping[int, type[errors.AlsaError]] = MappingProxyType(
 PLAYBACK_FAILURES = MappingProxyType({**FAILURES, errno.EPIPE: errors.Underrun})
 CAPTURE_FAILURES = MappingProxyType({**FAILURES, errno.EPIPE: errors.Overrun})
 
-_HINTS = {
+_HINTS: Mapping[type[errors.AlsaError], str] = {
     errors.XrunError: "the stream stopped because data came too late; prepare() makes it ready again",
     errors.Underrun: "the card ran out of frames and stopped; prepare() makes it ready again",
     errors.Overrun: "the card overwrote frames that were not read; prepare() makes it ready again",

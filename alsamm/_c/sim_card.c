@@ -8,8 +8,6 @@
 
 #include "sim_core.h"
 
-void sim_finish(struct sim_pcm *pcm, int state);
-
 int sim_card_new(const struct sim_config *config, struct sim_card **out)
 {
     struct sim_card *card;
@@ -26,6 +24,7 @@ int sim_card_new(const struct sim_config *config, struct sim_card **out)
     card->config.name[sizeof card->config.name - 1] = 0;
     card->speed = config->speed;
     card->tape.fd = card->feed_fd = -1;
+    card->generation = atomic_load(&sim_generation);
     error = card->scratch ? sim_thread_start(card) : -ENOMEM;
     if (error < 0) {
         free(card->scratch);
@@ -46,7 +45,8 @@ static void close_fd(int *fd)
 /* What clients hold goes on answering, as an unplugged card. The struct itself stays for ever (sim_device.h). */
 int sim_card_close(struct sim_card *card)
 {
-    sim_lock(card);
+    if (sim_enter(card) < 0)
+        return 0;
     if (card->closed) {
         sim_unlock(card);
         return 0;
@@ -76,9 +76,10 @@ const struct sim_config *sim_config_of(const struct sim_pcm *pcm)
 
 int sim_advance(struct sim_card *card, unsigned long long frames)
 {
-    int error = 0;
+    int error = sim_enter(card);
 
-    sim_lock(card);
+    if (error < 0)
+        return error;
     if (card->closed)
         error = -ENODEV;
     else if (card->config.clock == SIM_CLOCK_REALTIME)
@@ -91,7 +92,10 @@ int sim_advance(struct sim_card *card, unsigned long long frames)
 
 int sim_next_interrupt(struct sim_card *card, unsigned long *out)
 {
-    sim_lock(card);
+    int error = sim_enter(card);
+
+    if (error < 0)
+        return error;
     *out = sim_to_interrupt(card);
     sim_unlock(card);
     return 0;
@@ -99,9 +103,10 @@ int sim_next_interrupt(struct sim_card *card, unsigned long *out)
 
 int sim_set_speed(struct sim_card *card, double speed)
 {
-    if (!(speed > 0))
-        return -EINVAL;
-    sim_lock(card);
+    int error = speed > 0 ? sim_enter(card) : -EINVAL;
+
+    if (error < 0)
+        return error;
     sim_catch_up(card);
     sim_rebase(card);
     card->speed = speed;
@@ -130,11 +135,15 @@ void sim_tape_restart(struct sim_pcm *pcm)
 
 int sim_tape_of(struct sim_card *card, struct sim_tape *out)
 {
-    sim_lock(card);
+    int error = sim_enter(card);
+
+    if (error < 0)
+        return error;
     sim_catch_up(card);
     *out = card->tape;
+    error = card->closed ? -ENODEV : 0;
     sim_unlock(card);
-    return card->closed ? -ENODEV : 0;
+    return error;
 }
 
 static int append(int fd, const char *bytes, size_t count, long long at)
@@ -152,9 +161,10 @@ static int append(int fd, const char *bytes, size_t count, long long at)
 
 int sim_feed(struct sim_card *card, const void *frames, size_t bytes)
 {
-    int error = 0;
+    int error = sim_enter(card);
 
-    sim_lock(card);
+    if (error < 0)
+        return error;
     sim_catch_up(card); /* what was captured until now was silence */
     if (card->closed)
         error = -ENODEV;
@@ -226,9 +236,10 @@ static int on_pcm(struct sim_pcm *pcm, enum sim_fault fault, long value)
 
 int sim_fault(struct sim_card *card, enum sim_fault fault, int capture, long value)
 {
-    int error = 0;
+    int error = sim_enter(card);
 
-    sim_lock(card);
+    if (error < 0)
+        return error;
     sim_catch_up(card);
     capture = capture != 0;
     if (card->closed)
@@ -260,12 +271,14 @@ int sim_fault(struct sim_card *card, enum sim_fault fault, int capture, long val
 int sim_truth_of(struct sim_card *card, int capture, struct sim_truth *out)
 {
     const struct sim_pcm *pcm;
+    int error = sim_enter(card);
 
-    sim_lock(card);
+    memset(out, 0, sizeof *out);
+    if (error < 0)
+        return error;
     sim_catch_up(card);
     capture = capture != 0;
     pcm = card->pcm[capture];
-    memset(out, 0, sizeof *out);
     out->moved = card->moved[capture];
     if (pcm) {
         out->open = 1;

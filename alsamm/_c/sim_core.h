@@ -3,6 +3,7 @@
 #ifndef ALSAMM_SIM_CORE_H
 #define ALSAMM_SIM_CORE_H
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -72,6 +73,7 @@ struct sim_pcm {
 
 struct sim_card {
     pthread_mutex_t lock;
+    unsigned int generation;        /* of the process that made it: sim_enter */
     struct sim_config config;
     int closed, unplugged, powered_off, frozen, linked, loop;
     int busy[2];
@@ -93,8 +95,25 @@ struct sim_card {
     long long feed_read, feed_end;
 };
 
+static inline void sim_set_hw_ptr(struct sim_pcm *pcm, unsigned long hw_ptr)
+{
+    __atomic_store_n(&pcm->status->hw_ptr, hw_ptr, __ATOMIC_RELEASE);
+}
+
 static inline void sim_lock(struct sim_card *card) { pthread_mutex_lock(&card->lock); }
 static inline void sim_unlock(struct sim_card *card) { pthread_mutex_unlock(&card->lock); }
+
+/* The lock, for whoever comes from outside. -ENODEV without it in a forked child: the card lives in its parent, with whom
+ * the child shares the pages, but neither the thread nor a lock that somebody may have held at the fork. */
+extern atomic_uint sim_generation;
+
+static inline int sim_enter(struct sim_card *card)
+{
+    if (card->generation != atomic_load_explicit(&sim_generation, memory_order_relaxed))
+        return -ENODEV;
+    sim_lock(card);
+    return 0;
+}
 
 static inline unsigned long sim_appl_ptr(const struct sim_pcm *pcm)
 {
@@ -113,14 +132,19 @@ static inline int sim_running(const struct sim_pcm *pcm) /* snd_pcm_running */
     return pcm->state == SNDRV_PCM_STATE_RUNNING || (pcm->state == SNDRV_PCM_STATE_DRAINING && !pcm->capture);
 }
 
-/* sim_stream.c: pcm_lib.c and the actions of pcm_native.c; all with the lock held */
+/* sim_stream.c: pcm_lib.c. From here on the card's lock is held, but where it says otherwise. */
+#define SIM_INIT_SILENCE (~0UL)
 unsigned long sim_avail(const struct sim_pcm *pcm);
 long sim_hw_avail(const struct sim_pcm *pcm);
 int sim_update_hw_ptr(struct sim_pcm *pcm, int in_interrupt);
 int sim_update_state(struct sim_pcm *pcm);
+int sim_hwsync(struct sim_pcm *pcm);
 void sim_silence(struct sim_pcm *pcm, unsigned long new_hw_ptr);
 void sim_set_state(struct sim_pcm *pcm, int state);
 void sim_gettime(const struct sim_pcm *pcm, struct timespec *out);
+void sim_page_tstamp(struct sim_pcm *pcm, const struct timespec *now);
+
+/* sim_actions.c: the actions of pcm_native.c */
 int sim_group(struct sim_pcm *pcm, struct sim_pcm *members[2]);
 void sim_xrun(struct sim_pcm *pcm);
 int sim_start(struct sim_pcm *pcm);
@@ -131,7 +155,6 @@ int sim_reset(struct sim_pcm *pcm);
 int sim_drain(struct sim_pcm *pcm, int nonblock);
 int sim_suspend(struct sim_pcm *pcm);
 int sim_resume(struct sim_pcm *pcm);
-int sim_hwsync(struct sim_pcm *pcm);
 
 /* sim_format.c: samples, and the way between the ring and interleaved frames */
 int sim_format_bytes(int format);
@@ -142,26 +165,49 @@ void sim_channel_place(const struct sim_pcm *pcm, unsigned int channel, unsigned
 void sim_gather(const struct sim_pcm *pcm, unsigned long offset, unsigned long frames, char *out);
 void sim_scatter(struct sim_pcm *pcm, unsigned long offset, unsigned long frames, const char *in);
 
+/* sim_dma.c */
+struct sim_pcm *sim_moving(const struct sim_card *card, int capture); /* NULL: nothing runs there */
+void sim_move(struct sim_card *card, struct sim_pcm *out, struct sim_pcm *in, unsigned long frames);
+void sim_interrupt(struct sim_pcm *pcm);
+unsigned long sim_pcm_to_interrupt(const struct sim_pcm *pcm);
+unsigned long sim_to_interrupt(const struct sim_card *card);
+unsigned long sim_to_period_end(const struct sim_card *card);
+void sim_run(struct sim_card *card, unsigned long long frames);
+
 /* sim_clock.c */
+long long sim_monotonic_ns(void);
+unsigned long long sim_ticks(long long ns, unsigned int rate);
+int sim_frozen(const struct sim_card *card);
 void sim_catch_up(struct sim_card *card);
 void sim_stamp_tick(struct sim_pcm *pcm);
+void sim_rebase(struct sim_card *card);
+int sim_thread_start(struct sim_card *card);
+void sim_thread_stop(struct sim_card *card); /* without the lock */
+
+/* sim_wait.c */
 void sim_wake(struct sim_card *card);
 void sim_kick(struct sim_card *card);
 void sim_refresh_event(struct sim_pcm *pcm);
 int sim_poll_mask(const struct sim_pcm *pcm);
-int sim_sleep(struct sim_pcm *pcm, long long *left_ns);  /* the lock is given up meanwhile; *left_ns < 0: no end */
-unsigned long sim_to_interrupt(const struct sim_card *card);
-void sim_run(struct sim_card *card, unsigned long long frames);
-int sim_thread_start(struct sim_card *card);
-void sim_thread_stop(struct sim_card *card);
-void sim_rebase(struct sim_card *card);
+int sim_sleep(struct sim_pcm *pcm, long long *left_ns); /* the lock is given up meanwhile; *left_ns < 0: no end */
+void sim_futex_wake(atomic_uint *word);
+int sim_futex_sleep(atomic_uint *word, unsigned int seen, long long ns);
 
 /* sim_transfer.c */
-int sim_transfer(struct sim_pcm *pcm, void *buffer, void **buffers, unsigned long frames, long *result);
+int sim_transfer(struct sim_pcm *pcm, void *block, void **channels, unsigned long frames, long *result);
 int sim_apply_appl_ptr(struct sim_pcm *pcm, unsigned long appl_ptr);
 
-/* sim_card.c */
+/* sim_params.c */
+int sim_do_hw_params(struct sim_pcm *pcm, struct snd_pcm_hw_params *params);
+int sim_do_hw_free(struct sim_pcm *pcm);
+int sim_do_sw_params(struct sim_pcm *pcm, struct snd_pcm_sw_params *params);
+int sim_do_channel_info(struct sim_pcm *pcm, struct snd_pcm_channel_info *info);
+
+/* sim_file.c */
+void sim_finish(struct sim_pcm *pcm, int state);
 void sim_try_release(struct sim_pcm *pcm);
+
+/* sim_card.c */
 void sim_tape_restart(struct sim_pcm *pcm);
 
 #endif

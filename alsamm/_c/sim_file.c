@@ -184,7 +184,9 @@ int sim_open_pcm(struct sim_card *card, int capture, struct sim_pcm **out, int *
     int error;
 
     capture = capture != 0;
-    sim_lock(card);
+    error = sim_enter(card);
+    if (error < 0)
+        return error;
     error = may_open(card, capture);
     if (error == 0)
         pcm = make_pcm(card, capture, &error);
@@ -215,9 +217,12 @@ static void close_fd(int *fd)
 
 int sim_close_pcm(struct sim_pcm *pcm)
 {
-    sim_lock(pcm->card);
-    close_fd(&pcm->client_fd);
+    int error = sim_enter(pcm->card);
+
+    close_fd(&pcm->client_fd); /* a forked child's too */
     close_fd(&pcm->event_fd);
+    if (error < 0)
+        return 0;
     pcm->closing = 1;
     sim_try_release(pcm);
     sim_unlock(pcm->card);
@@ -249,6 +254,22 @@ struct mapping {
 static pthread_mutex_t mappings_lock = PTHREAD_MUTEX_INITIALIZER; /* taken last, after a card's lock */
 static struct mapping *mappings, **mappings_end = &mappings;
 static atomic_int mappings_count;
+
+atomic_uint sim_generation;
+
+static void in_forked_child(void)
+{
+    atomic_fetch_add(&sim_generation, 1);
+    pthread_mutex_init(&mappings_lock, NULL);
+    mappings = NULL;
+    mappings_end = &mappings;
+    atomic_store(&mappings_count, 0);
+}
+
+__attribute__((constructor)) static void watch_forks(void)
+{
+    pthread_atfork(NULL, NULL, in_forked_child);
+}
 
 static int check_page(const struct sim_pcm *pcm, int control, size_t length, int prot)
 {
@@ -304,9 +325,10 @@ static int map(struct sim_pcm *pcm, int fd, long long offset, size_t length, int
 
 int sim_mmap(struct sim_pcm *pcm, int fd, long long offset, size_t length, int prot, void *at, void **out)
 {
-    int error, data = 0;
+    int error = sim_enter(pcm->card), data = 0;
 
-    sim_lock(pcm->card);
+    if (error < 0)
+        return error;
     if (pcm->memfd < 0 || pcm->shutdown) {
         error = -ENODEV;
     } else if (offset == STATUS_OLD || offset == STATUS_NEW) {

@@ -7,10 +7,6 @@
 
 #include "sim_core.h"
 
-int sim_do_hw_params(struct sim_pcm *pcm, struct snd_pcm_hw_params *params);
-int sim_do_hw_free(struct sim_pcm *pcm);
-int sim_do_sw_params(struct sim_pcm *pcm, struct snd_pcm_sw_params *params);
-int sim_do_channel_info(struct sim_pcm *pcm, struct snd_pcm_channel_info *info);
 
 static int info(const struct sim_pcm *pcm, struct snd_pcm_info *out)
 {
@@ -247,9 +243,10 @@ static int dispatch(struct sim_pcm *pcm, int fd, unsigned long request, void *ar
 
 int sim_ioctl(struct sim_pcm *pcm, int fd, unsigned long request, void *argument)
 {
-    int error;
+    int error = sim_enter(pcm->card);
 
-    sim_lock(pcm->card);
+    if (error < 0)
+        return error;
     sim_catch_up(pcm->card);
     error = pcm->memfd < 0 || pcm->shutdown ? -ENODEV : dispatch(pcm, fd, request, argument);
     sim_refresh_event(pcm);

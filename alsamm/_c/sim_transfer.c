@@ -172,9 +172,11 @@ int sim_transfer(struct sim_pcm *pcm, void *block, void **channels, unsigned lon
     *result = 0;
     if (pcm->state == SNDRV_PCM_STATE_OPEN)
         return -EBADFD;
+    *result = -EINVAL;
     if (channels ? pcm->access != SNDRV_PCM_ACCESS_RW_NONINTERLEAVED
                  : pcm->access != SNDRV_PCM_ACCESS_RW_INTERLEAVED && pcm->channels > 1)
         return -EINVAL; /* rule G7 */
+    *result = 0;
     if (frames == 0)
         return 0;
     error = transfer(pcm, block, channels, frames, &done);

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import errno
 import time
-
-from alsamm import errors
-from alsamm._c import CAPTURE_FAILURES, PLAYBACK_FAILURES, failure, ffi, lib
-from alsamm.alsalib.road import Deadline, Road, capture_never_wakes, frame_count
-from alsamm.alsalib.status import PcmStatus
-from alsamm.enums import Direction, State
 from typing import TYPE_CHECKING
 
+from alsamm import errors
+from alsamm._c import failure, ffi, lib
+from alsamm.alsalib.road import Deadline, Road, capture_never_wakes, failures, frame_count
+from alsamm.alsalib.status import PcmStatus
+from alsamm.enums import Direction, State
+
 if TYPE_CHECKING:
-    from alsamm.device import Geometry
-    from alsamm.alsalib.open_pcm import OpenPcm
-    from alsamm._c._native import CData
     from collections.abc import Callable
+
+    from alsamm._c._native import CData
+    from alsamm.alsalib.open_pcm import OpenPcm
+    from alsamm.device import Geometry
 
 __all__ = ["AlsaRoad"]
 
@@ -31,7 +32,7 @@ class AlsaRoad:
         self._open = opened
         self._name = opened.name
         self._direction = direction
-        self._failures = PLAYBACK_FAILURES if direction == Direction.PLAYBACK else CAPTURE_FAILURES
+        self._failures = failures(direction)
 
     def failure(self, code: int, func: str) -> errors.AlsaError:
         """See Road."""
@@ -132,7 +133,8 @@ class AlsaRoad:
         """See Road."""
         if not isinstance(other, AlsaRoad):
             raise errors.UnsupportedError(f"{self._name}: cannot be linked with a PCM of the kernel")
-        self._check(lib.snd_pcm_link(self._open.handle, other._open.handle), "snd_pcm_link")  # noqa: SLF001 -- of the same class
+        theirs = other._open.handle  # noqa: SLF001 -- of the same class
+        self._check(lib.snd_pcm_link(self._open.handle, theirs), "snd_pcm_link")
 
     def unlink(self) -> None:
         """See Road."""

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from alsamm._c import ffi, lib, string
 from alsamm.alsalib.status import PcmInfo
 from alsamm.enums import Direction
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
     from alsamm._c._native import CData
-    from collections.abc import Iterator
 
 __all__ = ["Card", "cards", "pcms"]
 
@@ -47,11 +48,11 @@ def cards() -> list[Card]:
 
 
 def pcms(direction: Direction | str | None = None) -> dict[str, str]:
-    """The PCMs that can be opened and what they are, as ``aplay -L`` names them; first the kernel's own, as
-    ``hw:CARD=id,DEV=n``, then what alsa-lib's configuration offers (snd_device_name_hint).
+    """What PCMs can be opened: name and description, as ``aplay -L`` has them.
 
+    First the kernel's own, as ``hw:CARD=id,DEV=n``, then what alsa-lib's configuration offers (snd_device_name_hint).
     ``direction``: only those that can do it. Raises ArgumentError for a direction that is none.
-    """  # noqa: D205, D415 -- one sentence, two lines
+    """
     wanted = None if direction is None else Direction.of(direction)
     found: dict[str, str] = {}
     for card in cards():
@@ -71,7 +72,7 @@ def _card_indices() -> Iterator[int]:
 
 
 @contextmanager
-def _control(index: int) -> Iterator[CData | None]:
+def _control(index: int) -> Generator[CData | None]:
     out = ffi.new("snd_ctl_t **")
     if lib.snd_ctl_open(out, f"hw:{index}".encode(), lib.SND_PCM_NONBLOCK) < 0:
         yield None

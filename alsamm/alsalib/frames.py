@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from typing import Any, NamedTuple, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -12,10 +12,9 @@ from alsamm._c import ffi
 from alsamm.enums import Access
 
 if TYPE_CHECKING:
-    from alsamm.device import Geometry
-    from alsamm.alsalib.road import Road
     from alsamm._c._native import CData
-    from numpy.typing import NDArray
+    from alsamm.alsalib.road import Road
+    from alsamm.device import Geometry
 
 __all__ = ["Block", "block_of", "move"]
 
@@ -35,24 +34,21 @@ def block_of(array: object, geometry: Geometry, *, into: bool = False) -> Block:
     ``u1``. Other buffers: bytes, or items of the sample's type, taken as whole interleaved frames. ``into``: it will be
     written to.
 
-    Raises StateError for another access than RW_INTERLEAVED, ArgumentTypeError for another dtype, ArgumentError for another
-    shape, for strides, or for a target that is read-only.
+    Raises StateError for another access than RW_INTERLEAVED, ArgumentTypeError for another dtype, ArgumentError for
+    another shape, for strides, or for a target that is read-only.
     """
     if geometry.access != Access.RW_INTERLEAVED:
         message = f"access is {geometry.access}: readi and writei need RW_INTERLEAVED, mapped access an Mmap object"
         raise errors.StateError(message)
     frame_bytes = geometry.format.physical_width * geometry.channels // 8
-    if not isinstance(array, np.ndarray):
-        array = _from_buffer(array, geometry)
-    else:
-        _fits(array, geometry)
-    if not array.flags.c_contiguous:
-        raise errors.ArgumentError(f"the array's strides are {array.strides}: it must be C-contiguous; copy it first")
-    if into and not array.flags.writeable:
+    samples = _fitting(array, geometry) if isinstance(array, np.ndarray) else _from_buffer(array, geometry)
+    if not samples.flags.c_contiguous:
+        raise errors.ArgumentError(f"the array's strides are {samples.strides}: it must be C-contiguous; copy it first")
+    if into and not samples.flags.writeable:
         raise errors.ArgumentError("the array to read into is read-only")
     # An empty array has no frames whatever its shape, and cffi refuses it.
-    memory = ffi.from_buffer("char[]", array.reshape(-1).view("u1")) if array.size else ffi.NULL
-    return Block(memory, array.nbytes // frame_bytes, frame_bytes)
+    memory = ffi.from_buffer("char[]", samples.reshape(-1).view("u1")) if samples.size else ffi.NULL
+    return Block(memory, samples.nbytes // frame_bytes, frame_bytes)
 
 
 def move(road: Road, func: str, block: Block, most: int) -> int:
@@ -74,20 +70,20 @@ def move(road: Road, func: str, block: Block, most: int) -> int:
     return done
 
 
-def _fits(array: NDArray[Any], geometry: Geometry) -> None:
-    dtype = geometry.format.dtype
-    base, extra = dtype.subdtype or (dtype, ())
+def _fitting(array: Any, geometry: Geometry) -> Any:
+    dtype: Any = geometry.format.dtype
+    base, extra = dtype.base, dtype.shape
     if array.dtype != base:
-        raise errors.ArgumentTypeError(
-            f"the PCM holds {geometry.format}, which is numpy {base.str}{list(extra) or ''}; the array is {array.dtype.str}"
-        )
+        held = f"{geometry.format}, which is numpy {base.str}{list(extra) or ''}"
+        raise errors.ArgumentTypeError(f"the PCM holds {held}; the array is {array.dtype.str}")
     wanted = (geometry.channels, *extra)
     if array.shape[1:] != wanted and not (geometry.channels == 1 and array.shape[1:] == extra and array.ndim):
         shape = ", ".join(map(str, ("frames", *wanted)))
         raise errors.ArgumentError(f"the array's shape is {array.shape}; the PCM takes ({shape})")
+    return array
 
 
-def _from_buffer(buffer: object, geometry: Geometry) -> NDArray[Any]:
+def _from_buffer(buffer: object, geometry: Geometry) -> Any:
     try:
         view = memoryview(buffer)  # type: ignore[arg-type]
     except TypeError:
@@ -95,10 +91,10 @@ def _from_buffer(buffer: object, geometry: Geometry) -> NDArray[Any]:
         raise errors.ArgumentTypeError(f"samples must be an array or a buffer, not {kind}") from None
     if not view.c_contiguous:
         raise errors.ArgumentError("a buffer must be contiguous")
-    array = np.asarray(view)
+    array: Any = np.asarray(view)
     if view.format not in ("B", "b", "c") and array.dtype != geometry.format.dtype:
-        message = f"the PCM holds {geometry.format}; the buffer's items are {array.dtype.str}: give bytes, or its own type"
-        raise errors.ArgumentTypeError(message)
+        items = f"the buffer's items are {array.dtype.str}"
+        raise errors.ArgumentTypeError(f"the PCM holds {geometry.format}; {items}: give bytes, or its own type")
     frame_bytes = geometry.format.physical_width * geometry.channels // 8
     if view.nbytes % frame_bytes:
         raise errors.ArgumentError(f"{view.nbytes} bytes are no whole frames of {frame_bytes} bytes")

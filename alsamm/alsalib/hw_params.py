@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from alsamm import errors
 from alsamm._c import FAILURES, failure, ffi, lib
 from alsamm.alsalib.hw_flags import Configurable, HwFlags
-from alsamm.alsalib.quantity import Interval, Numbers, Quantity, QuantityName, only, quantity, whole_number
+from alsamm.alsalib.quantity import LIMIT, Interval, Numbers, Quantity, QuantityName, only, quantity, whole_number
 from alsamm.enums import Access, Format
 
 if TYPE_CHECKING:
-    from alsamm._c._native import CData
     from collections.abc import Callable, Iterable, Sequence
 
     from typing_extensions import Unpack
+
+    from alsamm._c._native import CData
 
 __all__ = ["HwParams"]
 
@@ -24,6 +25,7 @@ _USUAL_RATES = (5512, 8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 480
                 352800, 384000, 705600, 768000)  # fmt: skip
 _LISTED = 64  # so many values are tried one by one for a message
 
+_TIMED: dict[str, QuantityName] = {"period": "period_size", "buffer": "buffer_size"}
 _SHOWN: tuple[QuantityName, ...] = ("channels", "rate", "period_size", "buffer_size")
 
 _CONFIGURING = MappingProxyType({**FAILURES, errno.EINVAL: errors.ParameterError})
@@ -42,28 +44,29 @@ class HwParams(HwFlags):
     """All that a PCM can do (snd_pcm_hw_params_any), to be narrowed and given to PCM.configure.
 
     Each quantity - ``access``, ``format``, ``channels``, ``rate`` (Hz), ``period_size`` and ``buffer_size`` (frames),
-    ``period_time_us`` and ``buffer_time_us``, ``periods`` - is a property. **Setting it is exact**, or ParameterError that
-    says what could be had, given what has been set before; nothing is ever rounded in silence. Where any value will do,
+    ``period_time_us`` and ``buffer_time_us``, ``periods`` - is a property. **Setting it is exact**, or ParameterError
+    that says what could be had, given what has been set before; nothing is rounded in silence. Where any value will do,
     the methods narrow and give back what was granted::
 
         hw.nearest(rate=44_100)             # -> 48000
         hw.at_least(period_size=64)         # no smaller one from here on; also at_most
         hw.largest("buffer_size")           # also smallest
 
-    ``range("rate")``, ``formats``, ``accesses`` and ``allows(rate=44_100, channels=6)`` tell what is left. Reading a property
-    whose value is not decided yet raises StateError. What is still open when PCM.configure comes is chosen as alsa-lib
-    does: the first access and format, the fewest channels, the lowest rate, the largest buffer, the smallest period.
-    Then all properties tell what was granted.
+    ``range("rate")``, ``formats``, ``accesses`` and ``allows(rate=44_100, channels=6)`` tell what is left. Reading a
+    property whose value is not decided yet raises StateError. What is still open when PCM.configure comes is chosen as
+    alsa-lib does: the first access and format, the fewest channels, the lowest rate, the largest buffer, the smallest
+    period. Then all properties tell what was granted.
 
-    Errors of all that changes: ParameterError, ArgumentError for unknown names, ArgumentTypeError for what is no number,
-    ClosedError once the PCM is closed.
+    Errors of all that changes: ParameterError, ArgumentError for unknown names, ArgumentTypeError for what is no
+    number, ClosedError once the PCM is closed.
 
     Synchronization: none; one thread at a time.
     """
 
     def __init__(self, pcm: Configurable) -> None:
         super().__init__(pcm, _malloc())
-        self._set: dict[str, str] = {}
+        self._set: dict[str, str] = {}  # all that was decided, for messages
+        self._exact: dict[QuantityName, int] = {}  # what was asked for by setting it
         code = lib.snd_pcm_hw_params_any(pcm.handle, self._params)
         if code < 0:
             raise errors.ParameterError(-code, "no configuration at all is possible", "snd_pcm_hw_params_any", pcm.name)
@@ -84,14 +87,14 @@ class HwParams(HwFlags):
         """The least and the greatest that are possible still; not all between them need be: see ``allows``."""
         what = quantity(name)
         self._live()
-        return Interval(what.get(self._params, "_min")[1], what.get(self._params, "_max")[1])
+        return what.interval(self._params)
 
     def allows(self, **wishes: Unpack[Wishes]) -> bool:
         """Whether all of these could be set now, exactly and together: ``allows(format="S16_LE", rate=44_100)``."""
         trial = self.copy()
         try:
             for name, value in wishes.items():
-                trial._set_one(name, value)
+                trial._set_one(name, value)  # noqa: SLF001 -- of the same class
         except errors.ParameterError:
             return False
         return True
@@ -99,9 +102,9 @@ class HwParams(HwFlags):
     # ---- narrowing ----
 
     def nearest(self, **number: Unpack[Numbers]) -> int:
-        """Decide for what is possible and nearest: ``nearest(rate=44_100)``; gives it (snd_pcm_hw_params_set_*_near)."""
+        """Decide for what is possible and nearest, ``nearest(rate=44_100)``; gives it (set_*_near)."""
         what, value = only(number)
-        return self._decided(what, self._move(what, "near", min(max(value, 0), what.limit // 2 - 1)))
+        return self._decided(what, self._move(what, "near", min(max(value, 0), LIMIT // 2 - 1)))
 
     def at_least(self, **number: Unpack[Numbers]) -> int:
         """From here on no less: ``at_least(period_size=64)``; gives the least that is possible (set_*_min)."""
@@ -125,8 +128,8 @@ class HwParams(HwFlags):
         """An independent copy of the space as it is now."""
         other = HwParams.__new__(HwParams)
         HwFlags.__init__(other, self._pcm, _malloc())
-        other._set = dict(self._set)
-        lib.snd_pcm_hw_params_copy(other._params, self._params)
+        other._set, other._exact = dict(self._set), dict(self._exact)  # noqa: SLF001 -- of the same class
+        lib.snd_pcm_hw_params_copy(other.params, self._params)
         return other
 
     # ---- the quantities ----
@@ -145,7 +148,7 @@ class HwParams(HwFlags):
         """What a sample is; set by member or name, such as ``"S16_LE"``."""
         return self._chosen("format", lib.snd_pcm_hw_params_get_format, Format)
 
-    @format.setter
+    @format.setter  # noqa: A003 -- ALSA's word
     def format(self, value: Format | str) -> None:
         self._choose("format", lib.snd_pcm_hw_params_set_format, Format.of(value))
 
@@ -217,6 +220,15 @@ class HwParams(HwFlags):
         message = "" if code != -errno.EINVAL else f"the card refused this configuration{self._given()}"
         return failure(code, "snd_pcm_hw_params", self._pcm.name, _CONFIGURING, message)
 
+    def verify(self) -> None:
+        """Raise ParameterError where what was set is not what came out: plugins accept what they then round."""
+        # Where a time is set alsa-lib may leave it standing beside a size that does not make it.
+        micros = {f"{what}_time_us": round(self._get(size) * 10**6 / self.rate_ratio) for what, size in _TIMED.items()}
+        for name, wanted in self._exact.items():
+            if (granted := micros.get(name, self._get(name))) != wanted:
+                could = f"{granted} is what comes of it"
+                raise self._refused("", quantity(name).show(wanted), could, f"set_{quantity(name).stem}")
+
     def __repr__(self) -> str:
         try:
             lists = [f"access={_some(self.accesses)}", f"format={_some(self.formats)}"]
@@ -260,13 +272,14 @@ class HwParams(HwFlags):
     def _put(self, name: QuantityName, value: int) -> None:
         what, number = quantity(name), whole_number(name, value)
         pcm = self._live()
-        if not 0 <= number < what.limit or what.set(pcm, self._params, number) < 0:
+        if not 0 <= number < LIMIT or what.set(pcm, self._params, number) < 0:
             raise self._refused(name, what.show(number), self._could(what, number), f"set_{what.stem}")
         self._decided(what, number)
+        self._exact[name] = number
 
     def _bound(self, what: Quantity, number: int, how: Literal["min", "max"], words: str) -> int:
-        in_range = number < what.limit if how == "min" else number >= 0
-        code, granted = self._try(what, how, min(max(number, 0), what.limit - 1)) if in_range else (-errno.EINVAL, 0)
+        in_range = number < LIMIT if how == "min" else number >= 0
+        code, granted = self._try(what, how, min(max(number, 0), LIMIT - 1)) if in_range else (-errno.EINVAL, 0)
         if code < 0:
             could = self._does(what)
             raise self._refused(what.name, f"{words} {what.show(number)}", could, f"set_{what.stem}_{how}")
@@ -282,9 +295,9 @@ class HwParams(HwFlags):
     def _try(self, what: Quantity, how: Literal["near", "first", "last", "min", "max"], value: int) -> tuple[int, int]:
         """As Quantity.move, but what fails changes nothing."""
         pcm, trial = self._live(), self.copy()
-        code, granted = what.move(pcm, trial._params, how, value)
+        code, granted = what.move(pcm, trial.params, how, value)
         if code >= 0:
-            lib.snd_pcm_hw_params_copy(self._params, trial._params)
+            lib.snd_pcm_hw_params_copy(self._params, trial.params)
         return code, granted
 
     def _set_one(self, name: str, value: Any) -> None:
@@ -297,7 +310,7 @@ class HwParams(HwFlags):
         return value
 
     def _interval(self, what: Quantity) -> Interval:
-        return Interval(what.get(self._params, "_min")[1], what.get(self._params, "_max")[1])
+        return what.interval(self._params)
 
     def _does(self, what: Quantity) -> str:
         return f"the card does {_interval(self._interval(what))}{what.suffix}"
@@ -315,7 +328,7 @@ class HwParams(HwFlags):
             usual = [rate for rate in _USUAL_RATES if left.min <= rate <= left.max]
             can = [rate for rate in usual if what.test(pcm, self._params, rate)]
             return text if can == usual else f"{text}, of the usual rates {_listed(can) or 'none'}"
-        code, nearest = what.move(pcm, self.copy()._params, "near", value)
+        code, nearest = what.move(pcm, self.copy().params, "near", value)
         return text if code < 0 else f"{text}, nearest {nearest}"
 
     def _refused(self, name: str, wish: str, could: str, func: str) -> errors.ParameterError:

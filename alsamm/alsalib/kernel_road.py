@@ -6,21 +6,22 @@ import errno
 import fcntl
 import os
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from alsamm import errors
-from alsamm._c import CAPTURE_FAILURES, FAILURES, PLAYBACK_FAILURES, check, failure, ffi, lib
+from alsamm._c import FAILURES, check, failure, ffi, lib
 from alsamm._c.ops import KernelOps
-from alsamm.alsalib.road import Deadline, Road, capture_never_wakes
+from alsamm.alsalib.road import Deadline, Road, capture_never_wakes, failures
 from alsamm.alsalib.status import PcmStatus
 from alsamm.alsalib.sw_params import current
 from alsamm.enums import Direction, State
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from alsamm.device import Geometry
-    from alsamm.alsalib.open_pcm import OpenPcm
+    from collections.abc import Generator
+
     from alsamm._c._native import CData
-    from collections.abc import Iterator
+    from alsamm.alsalib.open_pcm import OpenPcm
+    from alsamm.device import Geometry
 
 __all__ = ["KernelRoad"]
 
@@ -32,7 +33,7 @@ class KernelRoad(KernelOps):
         self._open = opened
         self._name = opened.name
         self._direction = direction
-        self._failures = PLAYBACK_FAILURES if direction == Direction.PLAYBACK else CAPTURE_FAILURES
+        self._failures = failures(direction)
 
     @property
     def _fd(self) -> int:
@@ -81,6 +82,16 @@ class KernelRoad(KernelOps):
             raise self.failure(-errno.EPIPE, "SNDRV_PCM_IOCTL_HWSYNC")
         return avail
 
+    def start(self) -> None:
+        """See Road."""
+        try:
+            super().start()
+        except errors.Underrun as error:
+            if self.state() != State.PREPARED:
+                raise
+            message = "nothing to play was written; start() needs frames, or a stop_threshold of boundary"
+            raise errors.Underrun(errno.EPIPE, message, error.func, self._name) from None
+
     def link(self, other: Road) -> None:
         """See Road."""
         if not isinstance(other, KernelRoad):
@@ -101,7 +112,8 @@ class KernelRoad(KernelOps):
             try:
                 self._op(lib.ALSAMM_DRAIN, "SNDRV_PCM_IOCTL_DRAIN")
             except errors.WouldBlockError:
-                self._until_drained(geometry, end)
+                if self._playback:  # a capture is drained by whoever reads it
+                    self._until_drained(geometry, end)
 
     def wait(self, geometry: Geometry, timeout: float) -> None:
         """See Road. The order of things is rule I6."""
@@ -125,6 +137,17 @@ class KernelRoad(KernelOps):
         result = ffi.new("long *")
         code = lib.alsamm_transfer(self._fd, not self._playback, memory, frames, result)
         return code if code < 0 else int(result[0])
+
+    @property
+    def avail_min(self) -> int:
+        """The avail at which poll is ready, as it stands in the kernel's control page."""
+        return int(self._query().avail_min)
+
+    @avail_min.setter
+    def avail_min(self, value: int) -> None:
+        out = ffi.new("struct alsamm_snapshot *", {"avail_min": value})
+        code = lib.fast_sync_ptr(self._fd, lib.ALSAMM_SYNC_GET_APPL, out)
+        check(code, "SNDRV_PCM_IOCTL_SYNC_PTR", self._name, self._failures)
 
     @property
     def _playback(self) -> bool:
@@ -177,19 +200,21 @@ class KernelRoad(KernelOps):
             raise failure(code, "poll", self._name, FAILURES)
 
     @contextmanager
-    def _silence_behind(self, geometry: Geometry) -> Iterator[None]:
-        """While it drains, let the kernel put silence behind the last frame: cards stop at a period's end, and would
-        play what an earlier turn left in the ring (rule J3; as alsa-lib's own drain).
-        """  # noqa: D205 -- one sentence, two lines
+    def _silence_behind(self, geometry: Geometry) -> Generator[None]:
+        """While it drains, let the kernel put silence behind the last frame (rule J3; as alsa-lib's own drain).
+
+        Cards stop at a period's end, and would play what an earlier turn left in the ring.
+        """
         before, during = current(self._open), current(self._open)
-        frames = min(geometry.buffer_size, geometry.period_size + geometry.rate // 10)
+        most = geometry.buffer_size - 1  # alsa-lib takes no threshold of the whole buffer
+        frames = min(most, geometry.period_size + geometry.rate // 10)
         size = ffi.new("snd_pcm_uframes_t *")
         lib.snd_pcm_sw_params_get_silence_size(before, size)
         if not self._playback or size[0] >= frames:
             yield
             return
         handle = self._open.handle
-        lib.snd_pcm_sw_params_set_silence_threshold(handle, during, geometry.buffer_size)
+        lib.snd_pcm_sw_params_set_silence_threshold(handle, during, most)
         lib.snd_pcm_sw_params_set_silence_size(handle, during, frames)
         lib.snd_pcm_sw_params(handle, during)  # a card that refuses it drains as well, with what lies in its ring
         try:
@@ -198,7 +223,7 @@ class KernelRoad(KernelOps):
             lib.snd_pcm_sw_params(self._open.handle, before)
 
     @contextmanager
-    def _non_blocking(self) -> Iterator[None]:
+    def _non_blocking(self) -> Generator[None]:
         """DRAIN looks at the flag when it is called (rule A1); our own waiting has an end, the kernel's has none."""
         fd = self._fd
         flags = fcntl.fcntl(fd, fcntl.F_GETFL)

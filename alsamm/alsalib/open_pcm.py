@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from alsamm import errors
 from alsamm._c import check, ffi, lib
 from alsamm.alsalib.openers import Opened, open_pcm
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from alsamm.enums import Direction
     from alsamm._c._native import CData
+    from alsamm.enums import Direction
 
 __all__ = ["OpenPcm"]
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple, TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from alsamm import errors
 from alsamm._c import FAILURES, failure, ffi, lib
@@ -23,6 +23,7 @@ __all__ = ["OPENERS", "Opened", "Opener", "holders", "open_pcm"]
 _OPENING: Mapping[int, type[errors.AlsaError]] = MappingProxyType(
     {
         **FAILURES,
+        errno.EBUSY: errors.DeviceBusyError,
         errno.ENOENT: errors.DeviceNotFoundError,
         errno.ENODEV: errors.DeviceNotFoundError,
         errno.ENXIO: errors.DeviceNotFoundError,

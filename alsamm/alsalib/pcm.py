@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import warnings
 import weakref
-from typing import Any, TYPE_CHECKING
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from alsamm import errors
 from alsamm._c import check, lib, string
 from alsamm.alsalib.frames import block_of, move
 from alsamm.alsalib.hw_params import HwParams
+from alsamm.alsalib.kernel_road import KernelRoad
 from alsamm.alsalib.open_pcm import OpenPcm
 from alsamm.alsalib.status import PcmInfo
 from alsamm.alsalib.stream import PcmStream
@@ -20,9 +22,13 @@ from alsamm.device import Geometry, Holder
 from alsamm.enums import Access, ClockType, Direction, Format, State
 
 if TYPE_CHECKING:
-    from alsamm._c._native import CData
-    from numpy.typing import NDArray
+    from collections.abc import Generator
     from types import TracebackType
+
+    from numpy.typing import NDArray
+    from typing_extensions import Self
+
+    from alsamm._c._native import CData
 
 __all__ = ["PCM"]
 
@@ -30,20 +36,20 @@ __all__ = ["PCM"]
 class PCM(PcmStream):
     """A sound device, playback or capture (snd_pcm_t).
 
-    ``name`` is ALSA's: ``hw:CARD=id,DEV=0``, ``default``, ``plughw:0``, ``null``… ``blocking``: whether writei, readi and
-    drain wait; opening never waits for a device that somebody else has.
+    ``name`` is ALSA's: ``hw:CARD=id,DEV=0``, ``default``, ``plughw:0``, ``null``… ``blocking``: whether writei, readi
+    and drain wait; opening never waits for a device that somebody else has.
 
-    A PCM of the kernel's own (type HW, and the software card) can be mapped, by MmapPlayback and MmapCapture; alsa-lib only
-    opens and configures it, all else are ioctls on its descriptor. For any other PCM alsa-lib's calls are used. The
-    methods are the same.
+    A PCM of the kernel's own (type HW, and the software card) can be mapped, by MmapPlayback and MmapCapture; alsa-lib
+    only opens and configures it, all else are ioctls on its descriptor. For any other PCM alsa-lib's calls are used.
+    The methods are the same.
 
     ``with`` closes at its end, as ``close`` does: at once, without drain.
 
     Raises DeviceNotFoundError (with what there is), DeviceBusyError (with who has it), DeviceAccessError; later
     ClosedError once closed, and in a forked child, which must open its own.
 
-    Synchronization: configure, hw_free and close by one thread, while no other is in a call of this PCM; all else may be
-    called from any thread.
+    Synchronization: configure, hw_free and close by one thread, while no other is in a call of this PCM; all else may
+    be called from any thread.
     """
 
     def __init__(self, name: str, direction: Direction | str, *, blocking: bool = True) -> None:
@@ -116,11 +122,11 @@ class PCM(PcmStream):
     def configure(self, hw: HwParams | None = None, sw: SwParams | None = None) -> None:
         """Set the hardware parameters, the software parameters, or both; then the state is PREPARED.
 
-        ``hw`` afterwards tells what was granted. It sets the software parameters anew (see SwParams), on top of which comes
-        what was changed in ``sw``. ``sw`` alone leaves the state, and may be given while the PCM is mapped.
+        ``hw`` afterwards tells what was granted. It sets the software parameters anew (see SwParams), on top of which
+        comes what was changed in ``sw``. ``sw`` alone leaves the state, and may be given while the PCM is mapped.
 
-        Raises ParameterError; StateError while the PCM is mapped or running; ArgumentError for another PCM's parameters.
-        When ``hw`` is refused the PCM is left unconfigured.
+        Raises ParameterError; StateError while the PCM is mapped or running; ArgumentError for another PCM's
+        parameters. When ``hw`` is refused the PCM is left unconfigured.
         """
         if hw is None and sw is None:
             raise errors.ArgumentError("configure() needs HwParams, SwParams or both")
@@ -130,7 +136,8 @@ class PCM(PcmStream):
             self._release("configured anew")
             self._install(hw)
         if sw is not None:
-            install(sw)
+            with self._keeping_avail_min(sw):
+                install(sw)
         self._geometry = self._measure()
         if (holder := self._held()) is not None:
             holder.reconfigured(self._geometry)
@@ -165,11 +172,27 @@ class PCM(PcmStream):
         if code < 0:
             lib.snd_pcm_hw_free(handle)  # what was set before it failed
             raise hw.refused(code)
+        try:
+            trial.verify()
+        except errors.ParameterError:
+            lib.snd_pcm_hw_free(handle)
+            raise
         lib.snd_pcm_hw_params_copy(hw.params, trial.params)
         self._hw = hw.copy()
         defaults = SwParams(self)
         defaults.tstamp, defaults.tstamp_type = True, ClockType.MONOTONIC
         install(defaults)
+
+    @contextmanager
+    def _keeping_avail_min(self, sw: SwParams) -> Generator[None]:
+        """Rule L2: alsa-lib writes the avail_min that it knows over the one that a mapped ring's owner has set."""
+        road = self._road
+        if not isinstance(road, KernelRoad) or self._held() is None or "avail_min" in sw.changes:
+            yield
+            return
+        before = road.avail_min
+        yield
+        road.avail_min = before
 
     def _measure(self) -> Geometry:
         hw, sw = self._hw, SwParams(self)
@@ -202,8 +225,8 @@ class PCM(PcmStream):
         """See Device. The descriptor is this PCM's own: it is not to be closed, nor used after ``close``."""
         if not self._open.is_kernel:
             raise errors.UnsupportedError(
-                f"{self._name} is a {self.type_name} PCM: only the kernel's own (hw:…) can be mapped; what a plugin plays"
-                " is not what lies in the card's memory"
+                f"{self._name} is a {self.type_name} PCM: only the kernel's own (hw:…) can be mapped; what a plugin"
+                " plays is not what lies in the card's memory"
             )
         if lib.snd_pcm_poll_descriptors_count(self.handle) != 1:
             raise errors.UnsupportedError(f"{self._name} has more than one descriptor (SwParams.period_event?)")
@@ -229,8 +252,9 @@ class PCM(PcmStream):
     def writei(self, frames: object) -> int:
         """Give frames to be played; gives how many were taken (snd_pcm_writei, WRITEI_FRAMES). Access RW_INTERLEAVED.
 
-        ``frames``: an array (frames, channels), or (frames,) for one channel, of ``format.dtype`` (packed 3-byte formats:
-        (frames, channels, 3) of u1), C-contiguous; or a buffer of whole frames. Starts the stream at start_threshold.
+        ``frames``: an array (frames, channels), or (frames,) for one channel, of ``format.dtype`` (packed 3-byte
+        formats: (frames, channels, 3) of u1), C-contiguous; or a buffer of whole frames. Starts the stream at
+        start_threshold.
 
         Fewer are taken by a non-blocking PCM, or when the stream stops on the way; the next call then raises. Raises
         Underrun, WouldBlockError, StateError for another access, UnsupportedError for a capture PCM, ArgumentError and
@@ -243,8 +267,8 @@ class PCM(PcmStream):
     def readi(self, out: NDArray[Any] | None = None, frames: int | None = None) -> NDArray[Any]:
         """Read what was captured (snd_pcm_readi, READI_FRAMES). Access RW_INTERLEAVED.
 
-        Into ``out``, an array as for ``writei``, or a new array of ``frames`` frames, by default a period; gives the part
-        that was filled. Starts the stream. Errors as ``writei``, with Overrun.
+        Into ``out``, an array as for ``writei``, or a new array of ``frames`` frames, by default a period; gives the
+        part that was filled. Starts the stream. Errors as ``writei``, with Overrun.
         """
         self._only(Direction.CAPTURE, "readi")
         geometry = self.geometry()
@@ -270,7 +294,7 @@ class PCM(PcmStream):
             holder.close()  # rules C9, C10: with the ring mapped the card would stay busy
         self._open.close()
 
-    def __enter__(self) -> PCM:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -281,7 +305,7 @@ class PCM(PcmStream):
     def __del__(self) -> None:
         opened: OpenPcm | None = getattr(self, "_open", None)  # None when opening failed
         if opened is not None and not opened.closed:
-            warnings.warn(f"{self!r} was never closed", ResourceWarning, source=self)
+            warnings.warn(f"{self!r} was never closed", ResourceWarning, stacklevel=2, source=self)
             self.close()
 
     def __repr__(self) -> str:

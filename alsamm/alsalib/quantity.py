@@ -5,16 +5,17 @@ from __future__ import annotations
 import operator
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal, NamedTuple, TypedDict, get_args, TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypedDict, get_args
 
 from alsamm import errors
 from alsamm._c import ffi, lib
 
 if TYPE_CHECKING:
-    from alsamm._c._native import CData
     from collections.abc import Callable
 
-__all__ = ["QUANTITIES", "Interval", "Numbers", "Quantity", "QuantityName", "only", "quantity", "whole_number"]
+    from alsamm._c._native import CData
+
+__all__ = ["LIMIT", "QUANTITIES", "Interval", "Numbers", "Quantity", "QuantityName", "only", "quantity", "whole_number"]
 
 QuantityName = Literal[
     "channels", "rate", "period_size", "period_time_us", "periods", "buffer_size", "buffer_time_us"
@@ -31,6 +32,10 @@ class Numbers(TypedDict, total=False):
     periods: int
     buffer_size: int
     buffer_time_us: int
+
+
+# The first number that alsa-lib's intervals cannot hold: they are 32 bits wide even where its functions take a long.
+LIMIT = 1 << 32
 
 
 class Interval(NamedTuple):
@@ -53,11 +58,6 @@ class Quantity:
     """alsa-lib counts it in fractions, and takes or gives a direction of rounding too."""
 
     @property
-    def limit(self) -> int:
-        """The first number too large for its C type."""
-        return 1 << 8 * ffi.sizeof(self.ctype)
-
-    @property
     def suffix(self) -> str:
         """The unit as it stands behind a number."""
         return f" {self.unit}" if self.unit else ""
@@ -66,15 +66,18 @@ class Quantity:
         """Name, number and unit."""
         return f"{self.name} {value}{self.suffix}"
 
-    def get(self, params: CData, what: Literal["", "_min", "_max"] = "") -> tuple[int, int]:
-        """The code, and the chosen value, or the least or greatest whole number that is possible."""
-        function = getattr(lib, f"snd_pcm_hw_params_get_{self.stem}{what}")
-        value, direction = ffi.new(f"{self.ctype} *"), ffi.new("int *")
-        code = function(params, value, direction) if self.directed else function(params, value)
-        # The direction says on which side of the number the true value, a fraction, lies.
-        up = what == "_min" and direction[0] > 0
-        down = what == "_max" and direction[0] < 0
-        return code, value[0] + up - down
+    def get(self, params: CData) -> tuple[int, int]:
+        """The code, and the chosen value, rounded down."""
+        code, value, _ = self._read(params, "")
+        return code, value
+
+    def interval(self, params: CData) -> Interval:
+        """The least and greatest whole numbers that are possible; where none is, the fraction's whole part."""
+        _, low, above = self._read(params, "_min")
+        _, high, below = self._read(params, "_max")
+        # The direction says on which side of the number the true limit, a fraction, lies.
+        inside = Interval(low + (above > 0), high - (below < 0))
+        return inside if inside.min <= inside.max else Interval(inside.max, inside.max)
 
     def set(self, pcm: CData, params: CData, value: int) -> int:
         """Exactly that."""
@@ -96,6 +99,12 @@ class Quantity:
         granted, direction = ffi.new(f"{self.ctype} *", value), ffi.new("int *")
         code = function(pcm, params, granted, direction) if self.directed else function(pcm, params, granted)
         return code, int(granted[0])
+
+    def _read(self, params: CData, what: str) -> tuple[int, int, int]:
+        function = getattr(lib, f"snd_pcm_hw_params_get_{self.stem}{what}")
+        value, direction = ffi.new(f"{self.ctype} *"), ffi.new("int *")
+        code = function(params, value, direction) if self.directed else function(params, value)
+        return code, int(value[0]), int(direction[0])
 
     def _give(self, verb: str, pcm: CData, params: CData, value: int) -> int:
         function: Callable[..., int] = getattr(lib, f"snd_pcm_hw_params_{verb}_{self.stem}")

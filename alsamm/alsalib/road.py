@@ -6,41 +6,100 @@ alsa-lib keeps an appl_ptr of its own and would push a stale one (rules L1, L4).
 
 from __future__ import annotations
 
+import errno
 import time
-from typing import Protocol, TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Protocol
 
 from alsamm import errors
+from alsamm._c import CAPTURE_FAILURES, PLAYBACK_FAILURES
 from alsamm.enums import Direction, State
 
 if TYPE_CHECKING:
-    from alsamm._c._native import CData
-    from alsamm.device import Geometry
-    from alsamm.alsalib.status import PcmStatus
+    from collections.abc import Mapping
 
-__all__ = ["Deadline", "Road", "capture_never_wakes", "default_timeout", "frame_count"]
+    from alsamm._c._native import CData
+    from alsamm.alsalib.status import PcmStatus
+    from alsamm.device import Geometry
+
+__all__ = ["Deadline", "Road", "capture_never_wakes", "default_timeout", "failures", "frame_count"]
 
 
 class Road(Protocol):
     """The stream of one PCM. Frames and errors are as PCM tells them."""
 
-    def state(self) -> State: ...
-    def status(self) -> PcmStatus: ...
-    def delay(self) -> int: ...
-    def avail(self, geometry: Geometry) -> int: ...
-    def prepare(self) -> None: ...
-    def start(self) -> None: ...
-    def drop(self) -> None: ...
-    def drain(self, geometry: Geometry, timeout: float | None) -> None: ...
-    def pause(self, enable: bool = True) -> None: ...
-    def resume(self) -> None: ...
-    def reset(self) -> None: ...
-    def rewind(self, frames: int) -> int: ...
-    def forward(self, frames: int) -> int: ...
-    def hwsync(self) -> None: ...
-    def xrun(self) -> None: ...
-    def link(self, other: Road) -> None: ...
-    def unlink(self) -> None: ...
-    def wait(self, geometry: Geometry, timeout: float) -> None: ...
+    def state(self) -> State:
+        """What the stream is doing."""
+        ...
+
+    def status(self) -> PcmStatus:
+        """All of one moment."""
+        ...
+
+    def delay(self) -> int:
+        """Frames to the speaker or from the microphone."""
+        ...
+
+    def avail(self, geometry: Geometry) -> int:
+        """Frames that can be moved now."""
+        ...
+
+    def prepare(self) -> None:
+        """Make ready to start."""
+        ...
+
+    def start(self) -> None:
+        """Start."""
+        ...
+
+    def drop(self) -> None:
+        """Stop at once."""
+        ...
+
+    def drain(self, geometry: Geometry, timeout: float | None) -> None:
+        """Stop when all is played."""
+        ...
+
+    def pause(self, enable: bool = True) -> None:
+        """Hold, or go on."""
+        ...
+
+    def resume(self) -> None:
+        """Go on after a suspend."""
+        ...
+
+    def reset(self) -> None:
+        """Forget what is buffered."""
+        ...
+
+    def rewind(self, frames: int) -> int:
+        """Take back what was written."""
+        ...
+
+    def forward(self, frames: int) -> int:
+        """Skip."""
+        ...
+
+    def hwsync(self) -> None:
+        """Ask the card where it is."""
+        ...
+
+    def xrun(self) -> None:
+        """Stop as by an xrun."""
+        ...
+
+    def link(self, other: Road) -> None:
+        """Tie to another stream."""
+        ...
+
+    def unlink(self) -> None:
+        """Untie."""
+        ...
+
+    def wait(self, geometry: Geometry, timeout: float) -> None:
+        """Sleep until avail_min is there."""
+        ...
+
     def transfer(self, memory: CData, frames: int) -> int:
         """Write or read up to ``frames`` interleaved frames, once; gives how many, or a negative errno."""
         ...
@@ -82,3 +141,9 @@ def frame_count(frames: int) -> int:
     if not 0 <= frames < 1 << 30:
         raise errors.ArgumentError(f"{frames} frames: 0 or more, and no more than a card can hold")
     return frames
+
+
+def failures(direction: Direction) -> Mapping[int, type[errors.AlsaError]]:
+    """What an errno means for an open PCM; EBUSY is no other user then, but a stream that is running."""
+    meanings = PLAYBACK_FAILURES if direction == Direction.PLAYBACK else CAPTURE_FAILURES
+    return MappingProxyType({**meanings, errno.EBUSY: errors.StateError})

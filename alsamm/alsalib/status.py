@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from alsamm._c import ffi, lib, string
 from alsamm.enums import Direction, State
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from alsamm._c._native import CData
@@ -61,7 +61,7 @@ class PcmInfo:
 class PcmStatus:
     """How a PCM stands at one moment (SNDRV_PCM_IOCTL_STATUS; snd_pcm_status). Counts are frames.
 
-    Timestamps are nanoseconds of SwParams.tstamp_type's clock, 0 while SwParams.tstamp is off or nothing moved (rule M4).
+    Timestamps are nanoseconds of SwParams.tstamp_type's clock, 0 while SwParams.tstamp is off (rule M4).
 
     Synchronization: immutable.
     """

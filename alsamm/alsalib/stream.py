@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from alsamm import errors
 from alsamm._c import check, ffi, lib
@@ -12,9 +12,11 @@ from alsamm.alsalib.road import Road, default_timeout
 from alsamm.enums import Direction, State
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from alsamm.alsalib.open_pcm import OpenPcm
     from alsamm.alsalib.status import PcmStatus
     from alsamm.device import Geometry, Holder
-    from alsamm.alsalib.open_pcm import OpenPcm
 
 __all__ = ["PcmStream"]
 
@@ -138,8 +140,8 @@ class PcmStream:
     def wait(self, timeout: float | None = None) -> bool:
         """Sleep until avail_min frames can be written or read; gives True (snd_pcm_wait, rule I6).
 
-        ``timeout``, seconds; None: the whole buffer's time and a second. Raises TimeoutError when it runs out; StateError
-        for a capture that was not started, which would never be ready (rule I5).
+        ``timeout``, seconds; None: the whole buffer's time and a second. Raises TimeoutError when it runs out;
+        StateError for a capture that was not started, which would never be ready (rule I5).
         """
         geometry = self.geometry()
         self._road.wait(geometry, default_timeout(geometry) if timeout is None else timeout)
@@ -165,13 +167,22 @@ class PcmStream:
         count = check(lib.snd_pcm_poll_descriptors(handle, space, count), "snd_pcm_poll_descriptors", self.name)
         return [(space[n].fd, space[n].events & 0xFFFF) for n in range(count)]
 
-    def poll_revents(self, ready: list[tuple[int, int]]) -> int:
+    def poll_revents(self, ready: Iterable[tuple[int, int]]) -> int:
         """What the events that poll gave mean for the PCM: POLLIN, POLLOUT, POLLERR (snd_pcm_poll_descriptors_revents).
 
-        ``ready``: all of poll_descriptors, in its order, with the events that came (0: none).
+        ``ready``: descriptors and events as ``select.poll().poll()`` gives them; those of others are passed over.
         """
-        space = ffi.new("struct pollfd[]", [{"fd": fd, "events": 0, "revents": revents} for fd, revents in ready])
+        came = dict(ready)
+        described = self.poll_descriptors()
+        space = ffi.new("struct pollfd[]", len(described))
+        for item, (fd, events) in zip(space, described, strict=True):
+            item.fd, item.events, item.revents = fd, _signed(events), _signed(came.get(fd, 0))
         out = ffi.new("unsigned short *")
-        code = lib.snd_pcm_poll_descriptors_revents(self._open.handle, space, len(ready), out)
+        code = lib.snd_pcm_poll_descriptors_revents(self._open.handle, space, len(described), out)
         check(code, "snd_pcm_poll_descriptors_revents", self.name)
         return int(out[0])
+
+
+def _signed(events: int) -> int:
+    """As the C short that pollfd keeps them in."""
+    return (events & 0xFFFF ^ 0x8000) - 0x8000

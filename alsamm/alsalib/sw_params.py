@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import errno
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from alsamm import errors
 from alsamm._c import check, ffi, lib
 from alsamm.alsalib.quantity import whole_number
 from alsamm.enums import ClockType
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from alsamm.alsalib.hw_flags import Configurable
-    from alsamm._c._native import CData
     from collections.abc import Mapping
+
+    from alsamm._c._native import CData
+    from alsamm.alsalib.hw_flags import Configurable
 
 __all__ = ["SwParams", "current", "install"]
 
@@ -29,12 +30,13 @@ _TYPES: Mapping[str, str] = MappingProxyType(
         "tstamp_mode": "snd_pcm_tstamp_t",
         "tstamp_type": "snd_pcm_tstamp_type_t",
         "period_event": "int",
+        "boundary": "snd_pcm_uframes_t",
     }
 )
 
 
 class SwParams:
-    """The software parameters of a configured PCM (snd_pcm_sw_params_current), to be changed and given to PCM.configure.
+    """The software parameters of a configured PCM (snd_pcm_sw_params_current), to be changed for PCM.configure.
 
     Frames throughout. What PCM.configure(hw) sets by itself: ``start_threshold`` 1, ``stop_threshold`` the buffer,
     ``avail_min`` a period, no silence - as the kernel - and, unlike the kernel, ``tstamp`` on, of the MONOTONIC clock.
@@ -47,9 +49,7 @@ class SwParams:
     def __init__(self, pcm: Configurable) -> None:
         self._pcm = pcm
         self._changed: dict[str, int] = {}
-        params = current(pcm)
-        self._boundary = _get(params, "boundary", "snd_pcm_uframes_t")
-        self._values = {name: _get(params, name, ctype) for name, ctype in _TYPES.items()}
+        self._params = current(pcm)
 
     @property
     def pcm(self) -> Configurable:
@@ -59,12 +59,12 @@ class SwParams:
     @property
     def boundary(self) -> int:
         """Where the frame counters wrap to 0 (rule E1); not to be set."""
-        return self._boundary
+        return _get(self._params, "boundary")
 
     @property
     def start_threshold(self) -> int:
         """Committed frames at which a write starts the stream (rule G6); boundary: never. Capture: frames asked for."""
-        return self._values["start_threshold"]
+        return _get(self._params, "start_threshold")
 
     @start_threshold.setter
     def start_threshold(self, value: int) -> None:
@@ -73,7 +73,7 @@ class SwParams:
     @property
     def stop_threshold(self) -> int:
         """The avail at which the stream stops with an xrun; ``boundary``: never (rule G4)."""
-        return self._values["stop_threshold"]
+        return _get(self._params, "stop_threshold")
 
     @stop_threshold.setter
     def stop_threshold(self, value: int) -> None:
@@ -81,8 +81,8 @@ class SwParams:
 
     @property
     def avail_min(self) -> int:
-        """The avail at which poll and wait are ready. Below a period it brings no earlier wake-up (rule I2)."""
-        return self._values["avail_min"]
+        """The avail at which poll and wait are ready. Not below a period: it would bring no earlier wake-up (I2)."""
+        return _get(self._params, "avail_min")
 
     @avail_min.setter
     def avail_min(self, value: int) -> None:
@@ -90,8 +90,8 @@ class SwParams:
 
     @property
     def silence_threshold(self) -> int:
-        """With less than so much ahead of the card, the kernel adds silence - over frames not committed yet (rule J2)."""
-        return self._values["silence_threshold"]
+        """With less than so much ahead of the card the kernel adds silence, over frames not committed yet (J2)."""
+        return _get(self._params, "silence_threshold")
 
     @silence_threshold.setter
     def silence_threshold(self, value: int) -> None:
@@ -100,7 +100,7 @@ class SwParams:
     @property
     def silence_size(self) -> int:
         """Frames of silence that the kernel adds at once; 0: none; ``boundary``: all that was played is wiped (J1)."""
-        return self._values["silence_size"]
+        return _get(self._params, "silence_size")
 
     @silence_size.setter
     def silence_size(self, value: int) -> None:
@@ -109,7 +109,7 @@ class SwParams:
     @property
     def tstamp(self) -> bool:
         """Whether the kernel takes timestamps (tstamp_mode ENABLE)."""
-        return self._values["tstamp_mode"] == lib.SND_PCM_TSTAMP_ENABLE
+        return _get(self._params, "tstamp_mode") == lib.SND_PCM_TSTAMP_ENABLE
 
     @tstamp.setter
     def tstamp(self, value: bool) -> None:
@@ -118,7 +118,7 @@ class SwParams:
     @property
     def tstamp_type(self) -> ClockType:
         """Which clock they are of."""
-        return ClockType(self._values["tstamp_type"])
+        return ClockType(_get(self._params, "tstamp_type"))
 
     @tstamp_type.setter
     def tstamp_type(self, value: ClockType | str) -> None:
@@ -127,7 +127,7 @@ class SwParams:
     @property
     def period_event(self) -> bool:
         """Whether poll is woken by each period, whatever is avail. A PCM so set cannot be mapped (rule I7)."""
-        return bool(self._values["period_event"])
+        return bool(_get(self._params, "period_event"))
 
     @period_event.setter
     def period_event(self, value: bool) -> None:
@@ -139,27 +139,35 @@ class SwParams:
         return MappingProxyType(self._changed)
 
     def __repr__(self) -> str:
-        shown = {**self._values, "tstamp_mode": self.tstamp, "tstamp_type": self.tstamp_type, "boundary": self._boundary}
+        shown = {name: _get(self._params, name) for name in _TYPES} | {"tstamp_type": self.tstamp_type}
         return f"<{type(self).__name__} of {self._pcm.name!r}: {', '.join(f'{k}={v}' for k, v in shown.items())}>"
 
     def _put(self, name: str, value: int, least: int) -> None:
         number = whole_number(name, value)
-        if not least <= number <= self._boundary:
-            message = f"{name} {number} cannot be had; {least} to {self._boundary} frames can"
+        if not least <= number <= self.boundary:
+            message = f"{name} {number} cannot be had; {least} to {self.boundary} frames can"
             raise errors.ParameterError(errno.EINVAL, message, f"snd_pcm_sw_params_set_{name}", self._pcm.name)
         self._note(name, number)
 
     def _note(self, name: str, value: int) -> None:
-        self._values[name] = self._changed[name] = int(value)
+        _give(self._pcm, self._params, name, int(value))
+        self._changed[name] = int(value)
 
 
 def install(sw: SwParams) -> None:
     """Give what was set to the card, on top of what is current there."""
-    handle, params = sw.pcm.handle, current(sw.pcm)
+    params = current(sw.pcm)
     for name, value in sw.changes.items():
-        func = f"snd_pcm_sw_params_set_{name}"
-        _check(sw, getattr(lib, func)(handle, params, value), func)
-    _check(sw, lib.snd_pcm_sw_params(handle, params), "snd_pcm_sw_params")
+        _give(sw.pcm, params, name, value)
+    code = lib.snd_pcm_sw_params(sw.pcm.handle, params)
+    if code == -errno.EINVAL:
+        wished = ", ".join(f"{name} {value}" for name, value in sw.changes.items())
+        message = (
+            f"{wished} cannot be had; silence_size may be boundary, with silence_threshold 0, or up to"
+            " silence_threshold"
+        )
+        raise errors.ParameterError(errno.EINVAL, message, "snd_pcm_sw_params", sw.pcm.name)
+    check(code, "snd_pcm_sw_params", sw.pcm.name)
 
 
 def current(pcm: Configurable) -> CData:
@@ -173,19 +181,24 @@ def current(pcm: Configurable) -> CData:
     return params
 
 
-def _check(sw: SwParams, code: int, func: str) -> None:
-    if code == -errno.EINVAL:
-        wished = ", ".join(f"{name} {value}" for name, value in sw.changes.items())
-        message = (
-            f"{wished} cannot be had; silence_size may be boundary, with silence_threshold 0, or up to silence_threshold,"
-            " and that up to the buffer"
-        )
-        raise errors.ParameterError(errno.EINVAL, message, func, sw.pcm.name)
-    check(code, func, sw.pcm.name)
+def _give(pcm: Configurable, params: CData, name: str, value: int) -> None:
+    """Set one of them exactly: alsa-lib's setters refuse some values, and make others of some without a word."""
+    func = f"snd_pcm_sw_params_set_{name}"
+    before = _get(params, name)
+    code = getattr(lib, func)(pcm.handle, params, value)
+    granted = _get(params, name)
+    if code < 0:
+        could = "it must be less than the buffer" if name == "silence_threshold" else "alsa-lib refuses it"
+    elif granted != value:
+        could = f"the least is {granted}"
+    else:
+        return
+    getattr(lib, func)(pcm.handle, params, before)
+    raise errors.ParameterError(errno.EINVAL, f"{name} {value} cannot be had; {could}", func, pcm.name)
 
 
-def _get(params: CData, name: str, ctype: str) -> int:
-    out = ffi.new(f"{ctype} *")
+def _get(params: CData, name: str) -> int:
+    out = ffi.new(f"{_TYPES[name]} *")
     func = f"snd_pcm_sw_params_get_{name}"
     check(getattr(lib, func)(params, out), func)
     return int(out[0])

@@ -29,17 +29,21 @@ class MmapCapture(MmapIO):
     def read_into(self, out: Any) -> int:
         """Copy captured frames into ``out`` and give their place back to the card; the frames read, which may be 0.
 
-        ``out`` is an array of the ring's dtype, shape (frames, channels) or (frames,) for mono, or any writable buffer. Samples
-        of 18 to 24 bits in four bytes are sign-extended (rule F6). Never waits and never starts: see ``start``, ``wait``.
+        ``out`` is an array of the ring's dtype, shape (frames, channels) or (frames,) for mono, or any writable buffer.
+        Samples of 18 to 24 bits in four bytes are sign-extended (rule F6). Never waits and never starts: see ``start``,
+        ``wait``.
 
-        Raises Overrun when the card was ahead by more than the ring, before or during the copy (rule G5): frames are lost,
-        nothing is committed, ``forward`` or ``prepare`` goes on. ArgumentTypeError and ArgumentError for an array that does not
-        fit; SuspendedError, DeviceLostError or StateError by state.
+        Raises Overrun when the card was ahead by more than the ring, before or during the copy (rule G5): frames are
+        lost, nothing is committed, ``forward`` or ``prepare`` goes on. ArgumentTypeError and ArgumentError for an array
+        that does not fit; SuspendedError, DeviceLostError or StateError by state.
         """
         return self._read(out, commit=True)
 
     def read(self, frames: int | None = None) -> np.ndarray[Any, np.dtype[Any]]:
-        """A new array of up to ``frames`` captured frames (None: all there are), shape (n, channels); else as ``read_into``."""
+        """A new array of up to ``frames`` captured frames (None: all there are), shape (n, channels).
+
+        Else as ``read_into``.
+        """
         if frames is None:
             frames = min(self.avail(), self.buffer_size)
         elif frames < 0:
@@ -53,14 +57,17 @@ class MmapCapture(MmapIO):
         result = read(self._ring, *block, commit)
         if result == -errno.EOVERFLOW:
             lost = self.avail() - self.buffer_size
-            raise errors.Overrun(errno.EPIPE, f"the card overwrote {lost} frames that were not read", "read", self._device.name)
+            raise errors.Overrun(
+                errno.EPIPE, f"the card overwrote {lost} frames that were not read", "read", self._device.name
+            )
         return self._check(result, "read")
 
     def iter(self) -> CaptureIter:
         """The samples that are there now, one at a time; committed when exhausted, closed or dropped."""
         return CaptureIter(self)
 
-    __iter__ = iter
+    def __iter__(self) -> CaptureIter:
+        return CaptureIter(self)
 
     def drain(self, timeout: float | None = None) -> None:
         """Stop capturing; what is in the ring can still be read, then the state becomes SETUP (rule G)."""
@@ -71,9 +78,9 @@ class MmapCapture(MmapIO):
 class CaptureIter(Iterator[Any]):
     """Captured samples as Python numbers: channel after channel, frame after frame.
 
-    The frames are copied out when it is made (capture memory is slow to read twice, rule C11) and checked against overrun.
-    Those that were taken whole are committed when the iterator is exhausted, closed or dropped; a frame of which only some
-    channels were taken stays in the ring, so that no channel can slip.
+    The frames are copied out when it is made (capture memory is slow to read twice, rule C11) and checked against
+    overrun. Those that were taken whole are committed when the iterator is exhausted, closed or dropped; a frame of
+    which only some channels were taken stays in the ring, so that no channel can slip.
 
     Synchronization: for the thread that owns the MmapCapture.
     """

@@ -18,8 +18,8 @@ _LARGEST = (1 << 63) - 1
 class Control(PageView):
     """appl_ptr and avail_min of a PCM, in the kernel's page or, where that is refused, by SYNC_PTR.
 
-    The kernel believes what is written here: an appl_ptr that was never filled with samples is played all the same. Most
-    programs want MmapPlayback.commit, which checks. As with Status, the device stays open until this is closed.
+    The kernel believes what is written here: an appl_ptr that was never filled with samples is played all the same.
+    Most programs want MmapPlayback.commit, which checks. As with Status, the device stays open until this is closed.
 
     ``force_sync_ptr`` takes the ioctl even where the page could be mapped.
 
@@ -32,8 +32,8 @@ class Control(PageView):
     def appl_ptr(self) -> int:
         """Frames that the application has committed, modulo boundary.
 
-        Setting it starts nothing and wakes nobody (rules G, I3); the kernel looks at it when the card next moves. Raises
-        ArgumentError for a value that cannot be a position.
+        Setting it starts nothing and wakes nobody (rules G, I3); the kernel looks at it when the card next moves.
+        Raises ArgumentError for a value that cannot be a position.
         """
         return check(lib.fast_appl_ptr(self._pages.struct), "appl_ptr")
 

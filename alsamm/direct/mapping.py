@@ -35,7 +35,7 @@ def channels_of(fd: int, geometry: Geometry, device: str) -> list[Channel]:
     """
     width = geometry.format.physical_width // 8
     info = ffi.new("struct alsamm_channel_info *")
-    channels = []
+    channels: list[Channel] = []
     for number in range(geometry.channels):
         check(lib.alsamm_get_channel_info(fd, number, info), "SNDRV_PCM_IOCTL_CHANNEL_INFO", device)
         if info.offset < 0:  # rule F4
@@ -70,9 +70,9 @@ def check_layout(channels: list[Channel], access: Access, width: int, device: st
 class Mapping:
     """The ring, mapped once for each distinct offset, and the numpy array over it.
 
-    An array keeps the memory mapped until the last view of it is gone (numpy -> memoryview -> ffi.buffer -> ffi.gc), so no
-    view can touch memory that is not there. The kernel counts the mapping: while it lives the card cannot be configured and
-    is not free (rules C9, C10).
+    An array keeps the memory mapped until the last view of it is gone (numpy -> memoryview -> ffi.buffer -> ffi.gc), so
+    no view can touch memory that is not there. The kernel counts the mapping: while it lives the card cannot be
+    configured and is not free (rules C9, C10).
     """
 
     def __init__(self, fd: int, channels: list[Channel], geometry: Geometry, *, writable: bool, device: str) -> None:
@@ -101,19 +101,23 @@ class Mapping:
         self._places = [starts[channel.offset] + channel.first for channel in channels]
         self._geometry = geometry
         memory = memoryview(ffi.buffer(self._memory, self._length))
-        # Every array is made over this one object, so its life is the life of all views.
-        self._bytes = memory if writable else memory.toreadonly()
+        # Every view is made over this one array, so its life is the life of them all. numpy looks through a memoryview
+        # that it is given as a buffer, except here, so this is also what makes a capture's views read-only for good.
+        self._bytes = np.frombuffer(memory if writable else memory.toreadonly(), "u1")
         self._watch = weakref.ref(self._bytes)
         self.array = self._all_channels()
-        """The whole ring: shape (buffer_size, channels), (…, 3) for packed samples, read-only for capture; None where the
-        driver's channels are not evenly spaced."""
+        """The whole ring: shape (buffer_size, channels), (…, 3) for packed samples, read-only for capture; None where
+        the driver's channels are not evenly spaced."""
 
     def _view(self, place: int, shape: tuple[int, ...], strides: tuple[int, ...]) -> _Array:
         dtype = self._geometry.format.dtype
-        if dtype.subdtype is not None:  # packed samples: an axis of bytes, which numpy adds only after strides are given
+        if (
+            dtype.subdtype is not None
+        ):  # packed samples: an axis of bytes, which numpy adds only after strides are given
             dtype, extra = dtype.subdtype
             shape, strides = shape + extra, (*strides, 1)
-        return np.ndarray(shape, dtype, self._bytes, offset=place, strides=strides)
+        view: _Array = np.ndarray(shape, dtype, self._bytes, offset=place, strides=strides)
+        return view
 
     def _all_channels(self) -> _Array | None:
         places, step = self._places, self._steps[0]

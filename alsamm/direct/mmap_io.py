@@ -6,7 +6,7 @@ import errno
 import sys
 import warnings
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -24,11 +24,12 @@ from alsamm.enums import Access, Direction, State, Transport
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from typing_extensions import Self
+
     from alsamm.device import Device, Geometry
 
 __all__ = ["MmapIO", "Transports"]
 
-_M = TypeVar("_M", bound="MmapIO")
 _START_DUE: int = lib.ALSAMM_START_DUE
 # A copy of more bytes than this gives up the GIL: tens of microseconds at the least, so that 30 more do not matter.
 _LONG_COPY_BYTES = 1 << 18
@@ -50,14 +51,14 @@ class Transports(NamedTuple):
 class MmapIO(KernelOps):
     """What playback and capture share: a configured PCM's ring and pointers, in our own address space.
 
-    It owns the stream from here on: start, drop, drain and the pointers go straight to the kernel. Leaving ``with`` normally
-    drains a playback and drops a capture; leaving by an exception drops.
+    It owns the stream from here on: start, drop, drain and the pointers go straight to the kernel. Leaving ``with``
+    normally drains a playback and drops a capture; leaving by an exception drops.
 
-    ``pcm`` must be a kernel device configured for mmap access. ``force_sync_ptr`` takes SYNC_PTR even where the pages could
-    be mapped.
+    ``pcm`` must be a kernel device configured for mmap access. ``force_sync_ptr`` takes SYNC_PTR even where the pages
+    could be mapped.
 
-    Raises UnsupportedError for the other direction, for an access mode, a format or a layout that cannot be mapped, and for a
-    PCM that is not one kernel device; StateError before ``configure`` and where the PCM is mapped already.
+    Raises UnsupportedError for the other direction, for an access mode, a format or a layout that cannot be mapped, and
+    for a PCM that is not one kernel device; StateError before ``configure`` and where the PCM is mapped already.
 
     Synchronization: one owner at a time; others may read ``status`` and ``control``.
     """
@@ -77,7 +78,7 @@ class MmapIO(KernelOps):
         geometry = pcm.geometry()
         if geometry.access not in _MMAP_ACCESSES:
             raise errors.UnsupportedError(
-                f"{pcm.name} is configured for {geometry.access.name}; mapping needs MMAP_INTERLEAVED or MMAP_NONINTERLEAVED"
+                f"{pcm.name} is configured for {geometry.access.name}; a ring needs MMAP_INTERLEAVED or _NONINTERLEAVED"
             )
         dtype = geometry.format.dtype
         self._ring = ffi.new("struct alsamm_ring *")
@@ -96,7 +97,9 @@ class MmapIO(KernelOps):
             pcm.detach(self)
             self._pages.close()
             raise
-        self._areas = ffi.new("struct alsamm_area[]", [(a, c.step) for a, c in zip(self._mapping.addresses, channels)])
+        self._areas = ffi.new(
+            "struct alsamm_area[]", [(a, c.step) for a, c in zip(self._mapping.addresses, channels, strict=True)]
+        )
         ring = self._ring
         ring.capture = capture
         ring.channels = geometry.channels
@@ -200,14 +203,14 @@ class MmapIO(KernelOps):
     # ---- moving samples ----
 
     def avail(self) -> int:
-        """Frames that can be written or read now, from the pointers as they stand; no system call where both are mapped.
+        """Frames that can be written or read now, by the pointers as they stand; no system call where both are mapped.
 
         More than ``buffer_size`` means late by the difference (rule E3). It is as old as hw_ptr: ``hwsync`` renews it.
         """
         return self._check(lib.fast_avail(self._ring), "avail")
 
     def data(self) -> tuple[RawSamples, RawSamples | None]:
-        """The frames that can be written or read now: one run, and a second from the ring's start where it wraps (rule E6).
+        """The frames that can be written or read now: one run, a second from the ring's start where it wraps (rule E6).
 
         Raises XrunError, SuspendedError, DeviceLostError or StateError where the state allows no transfer.
         """
@@ -221,12 +224,12 @@ class MmapIO(KernelOps):
         array = self._mapping.array
         return RawSamples(
             None if array is None else array[offset : offset + frames],
-            self._geometry.format,
-            int(ffi.cast("uintptr_t", area.base)) + offset * area.step,
-            offset,
-            frames,
-            self.channels,
-            area.step,
+            format=self._geometry.format,
+            address=int(ffi.cast("uintptr_t", area.base)) + offset * area.step,
+            offset=offset,
+            frames=frames,
+            channels=self.channels,
+            step=area.step,
         )
 
     def channel(self, number: int) -> np.ndarray[Any, np.dtype[Any]]:
@@ -239,9 +242,11 @@ class MmapIO(KernelOps):
     def commit(self, frames: int) -> None:
         """Hand ``frames`` over to the kernel: written ones are played, read ones may be overwritten.
 
-        Starts a playback that is PREPARED and holds start_threshold frames, which the kernel does not do for mmap (rule G6).
+        Starts a playback that is PREPARED and holds start_threshold frames, which the kernel does not do for mmap (rule
+        G6).
 
-        Raises ArgumentError for a negative count or more than ``avail`` (at most the buffer); errors by state as ``data``.
+        Raises ArgumentError for a negative count or more than ``avail`` (at most the buffer); errors by state as
+        ``data``.
         """
         try:
             result = lib.fast_commit(self._ring, frames)
@@ -250,7 +255,9 @@ class MmapIO(KernelOps):
         if result == -errno.EINVAL:
             self._require_open()
             most = min(self.avail(), self.buffer_size)
-            raise errors.ArgumentError(f"{self._device.name}: commit of {frames} frames; 0 to {most} can be committed now")
+            raise errors.ArgumentError(
+                f"{self._device.name}: commit of {frames} frames; 0 to {most} can be committed now"
+            )
         self._start_if_due(self._check(result, "commit"))
 
     def _start_if_due(self, result: int) -> int:
@@ -269,8 +276,8 @@ class MmapIO(KernelOps):
     def wait(self, timeout: float | None = None) -> None:
         """Sleep until avail_min frames can be moved. ``timeout`` in seconds; None is one buffer and a second.
 
-        Raises TimeoutError, StateError for a capture that was not started (it would never wake, rule I5), and the errors of
-        ``data`` by state (rule I6).
+        Raises TimeoutError, StateError for a capture that was not started (it would never wake, rule I5), and the
+        errors of ``data`` by state (rule I6).
         """
         if self._DIRECTION is Direction.CAPTURE and self.state is State.PREPARED:
             raise errors.StateError(f"{self._device.name}: start() the capture before waiting for it")
@@ -326,12 +333,12 @@ class MmapIO(KernelOps):
         self._device.detach(self)
         if not unmapped:
             warnings.warn(
-                f"{self._device.name}: closed while numpy views of its ring are alive; the card stays busy until they die",
+                f"{self._device.name}: closed while numpy views of its ring are alive; the card is busy until they die",
                 ResourceWarning,
                 stacklevel=2,
             )
 
-    def __enter__(self: _M) -> _M:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:

@@ -5,19 +5,22 @@ from __future__ import annotations
 import errno
 import os
 import weakref
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from alsamm import errors
 from alsamm._c import check, failure, ffi, lib
 from alsamm.device import Device
 from alsamm.enums import Transport
 
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
 __all__ = ["PageView", "Pages", "require_pcm"]
 
-_P = TypeVar("_P", bound="PageView")
 
 _NOT_A_PCM = {errno.ENOTTY, errno.EINVAL, errno.ENOSYS, errno.EBADF, errno.EOPNOTSUPP}
-# ENXIO is the kernel's word for "not this page on this card or machine"; the rest are what sandboxes and old kernels say.
+# ENXIO is the kernel's word for "not this page on this card or machine"; the rest are what sandboxes and old kernels
+# say.
 _REFUSED = {errno.ENXIO, errno.EACCES, errno.EINVAL, errno.ENODEV}
 
 
@@ -35,8 +38,8 @@ def require_pcm(fd: int) -> None:
 class Pages:
     """One file descriptor of our own and the pages reached by it, as the C struct that every pointer call takes.
 
-    The descriptor is a dup: it keeps the device open until closed here, and no close or reuse of the caller's number can
-    lead our SYNC_PTR astray. MADV_DONTFORK keeps the pages out of a child, where this object is closed.
+    The descriptor is a dup: it keeps the device open until closed here, and no close or reuse of the caller's number
+    can lead our SYNC_PTR astray. MADV_DONTFORK keeps the pages out of a child, where this object is closed.
 
     Synchronization: calls on one object may come from any thread; ``close`` only when none is under way.
     """
@@ -117,12 +120,12 @@ class PageView:
         self._pages = Pages(pcm.kernel_fd(), **self._WANTS, force_sync_ptr=force_sync_ptr)
 
     @classmethod
-    def from_fd(cls: type[_P], fd: int, *, force_sync_ptr: bool = False) -> _P:
+    def from_fd(cls, fd: int, *, force_sync_ptr: bool = False) -> Self:
         """For a PCM's bare file descriptor, which stays the caller's. Raises UnsupportedError when it is no PCM's."""
         return cls.over(Pages(fd, **cls._WANTS, force_sync_ptr=force_sync_ptr))
 
     @classmethod
-    def over(cls: type[_P], pages: Pages) -> _P:
+    def over(cls, pages: Pages) -> Self:
         """For pages that somebody else has mapped."""
         self = cls.__new__(cls)
         self._pages = pages
@@ -137,7 +140,7 @@ class PageView:
         """Let go of the page and of the device; twice is harmless."""
         self._pages.close()
 
-    def __enter__(self: _P) -> _P:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exception: object) -> None:

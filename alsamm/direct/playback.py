@@ -31,12 +31,12 @@ class MmapPlayback(MmapIO):
     def write(self, samples: Any) -> int:
         """Copy samples into the ring and commit them; gives the frames written, which is as many as there is room for.
 
-        ``samples`` is an array of the ring's dtype, shape (frames, channels) or (frames,) for mono, any strides; or any buffer;
-        or an iterator of single samples, channel after channel, of which no more are taken than there is room for.
-        Never waits: see ``wait``. Starts the stream at start_threshold (rule G6).
+        ``samples`` is an array of the ring's dtype, shape (frames, channels) or (frames,) for mono, any strides; or any
+        buffer; or an iterator of single samples, channel after channel, of which no more are taken than there is room
+        for. Never waits: see ``wait``. Starts the stream at start_threshold (rule G6).
 
-        Raises ArgumentTypeError and ArgumentError for what does not fit the ring, also for an iterator that ends within a
-        frame (then nothing is committed); XrunError, SuspendedError, DeviceLostError or StateError by state.
+        Raises ArgumentTypeError and ArgumentError for what does not fit the ring, also for an iterator that ends within
+        a frame (then nothing is committed); XrunError, SuspendedError, DeviceLostError or StateError by state.
         """
         if not isinstance(samples, (np.ndarray, bytes, bytearray, memoryview)) and isinstance(samples, Iterable):
             return self._write_samples(samples)
@@ -52,7 +52,7 @@ class MmapPlayback(MmapIO):
             values.append(value)
         if len(values) % self.channels:
             raise errors.ArgumentError(
-                f"the iterator ended after {len(values)} samples, within a frame of {self.channels}; nothing was written"
+                f"the iterator ended after {len(values)} samples, within a frame of {self.channels}; none was written"
             )
         flat = from_values(values, self._geometry.format)
         return self.write(flat.reshape((-1, self.channels, *flat.shape[1:])))
@@ -61,7 +61,8 @@ class MmapPlayback(MmapIO):
     def reserve(self, frames: int) -> Generator[np.ndarray[Any, np.dtype[Any]]]:
         """A view of the next ``frames`` of the ring, committed on leaving; on an exception nothing is.
 
-        The view is shorter where the ring ends or has less room, as with snd_pcm_mmap_begin: its length says what to fill.
+        The view is shorter where the ring ends or has less room, as with snd_pcm_mmap_begin: its length says what to
+        fill.
         """
         if frames < 0:
             raise errors.ArgumentError(f"{frames} frames: 0 or more")
@@ -74,10 +75,11 @@ class MmapPlayback(MmapIO):
         self._check(lib.alsamm_fill_silence(self._ring), "silence")
 
     def drain(self, timeout: float | None = None) -> None:
-        """Play what is committed, then stop; silence is put behind the last frame, as the card stops at a period's end only.
+        """Play what is committed, then stop; silence goes behind the last frame, for cards stop at a period's end only.
 
-        A stream that was not started is. ``timeout``: seconds for which the card may stand still; None is one buffer and a
-        second. Raises TimeoutError then; XrunError, SuspendedError, DeviceLostError or StateError by state (rules J3-J5).
+        A stream that was not started is. ``timeout``: seconds for which the card may stand still; None is one buffer
+        and a second. Raises TimeoutError then; XrunError, SuspendedError, DeviceLostError or StateError by state (rules
+        J3-J5).
         """
         try:
             self._patiently(lib.alsamm_drain, timeout, "drain")

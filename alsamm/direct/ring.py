@@ -1,8 +1,8 @@
 """The ring's arithmetic in unbounded integers: no I/O, no imports.
 
-Pointers run from 0 to boundary - 1, the ring's frame is pointer % buffer_size, and boundary is a multiple of buffer_size
-(rule E1). The hot path has the same in C (``_c/ring.h``), where overflow and sign need care; the tests hold one against the
-other. Every number is a count of frames.
+Pointers run from 0 to boundary - 1, the ring's frame is pointer % buffer_size, and boundary is a multiple of
+buffer_size (rule E1). The hot path has the same in C (``_c/ring.h``), where overflow and sign need care; the tests hold
+one against the other. Every number is a count of frames.
 """
 
 __all__ = ["advance", "avail", "spans"]
@@ -19,7 +19,7 @@ def avail(*, capture: bool, hw_ptr: int, appl_ptr: int, buffer_size: int, bounda
 
 
 def spans(pointer: int, frames: int, buffer_size: int) -> tuple[int, int, int]:
-    """Where ``frames`` from ``pointer`` on lie: (offset in the ring, frames to its end, frames from its start) (rule E6).
+    """Where ``frames`` from ``pointer`` on lie: offset in the ring, frames to its end, frames from its start (rule E6).
 
     ``frames`` is at most ``buffer_size``.
     """

@@ -29,11 +29,11 @@ class Block(NamedTuple):
 def block_of(array: Any, format: Format, channels: int, *, into: bool = False) -> Block:  # noqa: A002 -- ALSA's word
     """Check an array or buffer against the ring, once, before memory is touched.
 
-    Shape (frames, channels), or (frames,) for one channel; packed 3-byte formats have a last axis of 3 ``u1``. Any strides
-    that numpy allows. ``into``: it will be written to.
+    Shape (frames, channels), or (frames,) for one channel; packed 3-byte formats have a last axis of 3 ``u1``. Any
+    strides that numpy allows. ``into``: it will be written to.
 
-    Raises ArgumentTypeError for another dtype, ArgumentError for another shape, or for a target that is read-only or lays
-    frames over one another.
+    Raises ArgumentTypeError for another dtype, ArgumentError for another shape, or for a target that is read-only or
+    lays frames over one another.
     """
     dtype = format.dtype
     base, extra = dtype.subdtype or (dtype, ())
@@ -41,13 +41,17 @@ def block_of(array: Any, format: Format, channels: int, *, into: bool = False) -
         array = _from_buffer(array, format, channels)
     if array.dtype != base:
         raise errors.ArgumentTypeError(
-            f"the ring holds {format.name}, which is numpy {base.str}{list(extra) or ''}; the array is {array.dtype.str}"
+            f"the ring is {format.name}, which is numpy {base.str}{list(extra) or ''}; the array is {array.dtype.str}"
         )
     shape = array.shape[: array.ndim - len(extra)]
-    fits = array.shape[array.ndim - len(extra) :] == extra and (shape[1:] == (channels,) or (channels, len(shape)) == (1, 1))
+    fits = array.shape[array.ndim - len(extra) :] == extra and (
+        shape[1:] == (channels,) or (channels, len(shape)) == (1, 1)
+    )
     if not fits or not shape:
         wanted = ("frames", channels, *extra)
-        raise errors.ArgumentError(f"the array's shape is {array.shape}; the ring takes ({', '.join(map(str, wanted))})")
+        raise errors.ArgumentError(
+            f"the array's shape is {array.shape}; the ring takes ({', '.join(map(str, wanted))})"
+        )
     strides = array.strides
     if extra and strides[-1] != 1:
         raise errors.ArgumentError("the three bytes of a packed sample must lie side by side")
@@ -56,8 +60,10 @@ def block_of(array: Any, format: Format, channels: int, *, into: bool = False) -
     if into:
         if not array.flags.writeable:
             raise errors.ArgumentError("the array to read into is read-only")
-        if (frame_stride == 0 and shape[0] > 1) or (channel_stride == 0 and channels > 1):
-            raise errors.ArgumentError("the array to read into has a stride of 0: its frames would lie over one another")
+        if array.size and ((frame_stride == 0 and shape[0] > 1) or (channel_stride == 0 and channels > 1)):
+            raise errors.ArgumentError(
+                "the array to read into has a stride of 0: its frames would lie over one another"
+            )
     return Block(ffi.cast("char *", array.__array_interface__["data"][0]), shape[0], frame_stride, channel_stride)
 
 
@@ -81,8 +87,8 @@ def _from_buffer(buffer: Any, format: Format, channels: int) -> _Array:  # noqa:
 class RawSamples:
     """One run of frames in the ring: its memory as a numpy view and as raw numbers.
 
-    The memory is the card's: what is read may change at any time, so copy once and in order; what is written is heard only
-    after ``commit``.
+    The memory is the card's: what is read may change at any time, so copy once and in order; what is written is heard
+    only after ``commit``.
 
     Synchronization: for the thread that owns the MmapPlayback or MmapCapture.
     """
@@ -92,6 +98,7 @@ class RawSamples:
     def __init__(
         self,
         view: _Array | None,
+        *,
         format: Format,  # noqa: A002 -- ALSA's word
         address: int,
         offset: int,
@@ -128,8 +135,8 @@ class RawSamples:
     def write_samples(self, samples: Iterable[Any]) -> tuple[bool, int]:
         """Put samples, channel after channel, frame after frame, into this run; nothing is committed.
 
-        Gives whether the iterator was exhausted and the number of samples written, as the seed does: raw memory, so a part of
-        a frame counts too.
+        Gives whether the iterator was exhausted and the number of samples written, as the seed does: raw memory, so a
+        part of a frame counts too.
         """
         view = self.view
         flat = list(itertools.islice(iter(samples), self.samples))
@@ -147,8 +154,8 @@ class RawSamples:
 def from_values(values: list[Any], format: Format) -> _Array:  # noqa: A002 -- ALSA's word
     """Python numbers as samples of ``format``: shape (n,), or (n, 3) for packed ones.
 
-    Raises ArgumentTypeError for what is no number (no whole number, for an integer format), ArgumentError for one that the
-    format cannot hold.
+    Raises ArgumentTypeError for what is no number (no whole number, for an integer format), ArgumentError for one that
+    the format cannot hold.
     """
     plain = np.asarray(values) if values else np.empty(0, np.int64)
     if plain.ndim != 1 or plain.dtype.kind not in ("iuf" if format.is_float else "iu"):
@@ -156,7 +163,9 @@ def from_values(values: list[Any], format: Format) -> _Array:  # noqa: A002 -- A
         raise errors.ArgumentTypeError(f"{format.name} samples are {kind}, one at a time")
     if format.is_float:
         return plain.astype(format.dtype)
-    low, high = (-(1 << format.width - 1), (1 << format.width - 1) - 1) if format.signed else (0, (1 << format.width) - 1)
+    low, high = (
+        (-(1 << format.width - 1), (1 << format.width - 1) - 1) if format.signed else (0, (1 << format.width) - 1)
+    )
     if values and not (low <= plain.min() and plain.max() <= high):
         raise errors.ArgumentError(f"{format.name} samples are {low} to {high}; got {plain.min()} to {plain.max()}")
     if format.dtype.subdtype is None:
@@ -168,8 +177,7 @@ def from_values(values: list[Any], format: Format) -> _Array:  # noqa: A002 -- A
 def to_values(block: _Array, format: Format) -> list[Any]:  # noqa: A002 -- ALSA's word
     """Samples of a block (frames, channels[, 3]) as Python numbers, channel after channel, frame after frame."""
     if format.dtype.subdtype is None:
-        values: list[Any] = block.reshape(-1).tolist()
-        return values
+        return list(block.reshape(-1).tolist())
     octets = block.reshape(-1, 3)
     if format.big_endian:
         octets = octets[:, ::-1]
@@ -179,5 +187,4 @@ def to_values(block: _Array, format: Format) -> list[Any]:  # noqa: A002 -- ALSA
     if format.signed:
         shift = 32 - format.width
         numbers = (numbers << shift) >> shift
-    values = numbers.tolist()
-    return values
+    return list(numbers.tolist())

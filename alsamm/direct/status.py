@@ -14,9 +14,9 @@ __all__ = ["Status"]
 class Status(PageView):
     """State, position and timestamps of a PCM, read from the kernel's page or, where that is refused, by SYNC_PTR.
 
-    The page is renewed by the card's interrupt and by calls that ask the card (``hwsync``, ``delay``, ``status``), not by
-    reading (rule H1). The device stays open until every Status, Control and mapping of it is closed, whatever becomes of the
-    PCM it was made from.
+    The page is renewed by the card's interrupt and by calls that ask the card (``hwsync``, ``delay``, ``status``), not
+    by reading (rule H1). The device stays open until every Status, Control and mapping of it is closed, whatever
+    becomes of the PCM it was made from.
 
     ``force_sync_ptr`` takes the ioctl even where the page could be mapped.
 
@@ -39,7 +39,8 @@ class Status(PageView):
     def htstamp_ns(self) -> int:
         """When hw_ptr last moved: nanoseconds of the PCM's clock (SwParams.tstamp_type), 0 with timestamps off.
 
-        A mapped page may be caught between its two words, or between it and hw_ptr (rule K5): SyncPtrStatus has the pair.
+        A mapped page may be caught between its two words, or between it and hw_ptr (rule K5): SyncPtrStatus has the
+        pair.
         """
         return check(lib.fast_tstamp_ns(self._pages.struct), "htstamp")
 

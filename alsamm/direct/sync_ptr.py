@@ -44,12 +44,13 @@ class SyncPtrStatus:
     ) -> SyncPtrStatus:
         """Call the ioctl on the file descriptor of a PCM.
 
-        With ``hwsync`` the card is asked for its position first (SNDRV_PCM_IOCTL_HWSYNC). A pointer that is given is set in
-        the kernel, one that is None is left alone and read: SNDRV_PCM_SYNC_PTR_APPL and _AVAIL_MIN set mean *get* (rule D1),
-        the reverse of what the seed did. The kernel believes any appl_ptr below boundary (rule D4).
+        With ``hwsync`` the card is asked for its position first (SNDRV_PCM_IOCTL_HWSYNC). A pointer that is given is
+        set in the kernel, one that is None is left alone and read: SNDRV_PCM_SYNC_PTR_APPL and _AVAIL_MIN set mean
+        *get* (rule D1), the reverse of what the seed did. The kernel believes any appl_ptr below boundary (rule D4).
 
-        Raises UnsupportedError when ``fd`` is no PCM, ArgumentError for a pointer that the kernel refuses; with ``hwsync``
-        also XrunError, SuspendedError and StateError by the state (rule D6); DeviceLostError when the card is gone.
+        Raises UnsupportedError when ``fd`` is no PCM, ArgumentError for a pointer that the kernel refuses; with
+        ``hwsync`` also XrunError, SuspendedError and StateError by the state (rule D6); DeviceLostError when the card
+        is gone.
         """
         require_pcm(fd)
         return cls.call(fd, hwsync, appl_ptr, avail_min)
@@ -66,7 +67,9 @@ class SyncPtrStatus:
             if value is None:
                 flags |= get
             elif value < (field == "avail_min"):
-                raise errors.ArgumentError(f"{field} {value}: must be {'above 0' if field == 'avail_min' else '0 or more'}")
+                raise errors.ArgumentError(
+                    f"{field} {value}: must be {'above 0' if field == 'avail_min' else '0 or more'}"
+                )
             else:
                 setattr(io, field, value)
         code = lib.fast_sync_ptr(fd, flags, io)

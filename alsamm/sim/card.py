@@ -5,12 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import weakref
-from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
-
-import numpy.typing as npt
 
 from alsamm import errors
 from alsamm._c import check, ffi, lib
@@ -21,6 +17,12 @@ from alsamm.sim.sound import Frames, array_of, bytes_of, read_wav, write_wav
 from alsamm.sim.substream import Substream
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
+
+    import numpy.typing as npt
+    from typing_extensions import Self
+
     from alsamm._c._native import CData
 
 __all__ = ["Card"]
@@ -41,9 +43,9 @@ class Card:
     ``clock`` says how time passes:
 
     - ``"manual"``: only ``advance()`` moves the card. Who sleeps (poll, a blocking drain) sleeps in real time.
-    - ``"auto"``: as manual, and a client that would sleep lets the card run to its next interrupt instead, so that whole
-      streaming programs run at full speed, the same every time. For one thread; a client that sleeps by other means
-      than this library's waits, or alsa-lib's poll descriptors, does not move the card.
+    - ``"auto"``: as manual, and a client that would sleep lets the card run to its next interrupt instead, so that
+      whole streaming programs run at full speed, the same every time. For one thread; a client that sleeps by other
+      means than this library's waits, or alsa-lib's poll descriptors, does not move the card.
     - ``"realtime"``: a thread keeps CLOCK_MONOTONIC's time, ``speed`` times as fast and ``ppm`` millionths faster.
 
     What the hardware can do. A range is (least, most) or one number, ``rates`` a tuple (least, most) or any other
@@ -135,7 +137,7 @@ class Card:
         self.loop = loop
         CARDS[name] = self
 
-    def __enter__(self) -> Card:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -219,7 +221,7 @@ class Card:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write what was played until now as a WAV file.
 
-        Raises UnsupportedError for a format that such a file cannot hold: U8, S16_LE, S24_3LE and S32_LE it can.
+        Raises UnsupportedError, naming those that it can, for a format that such a file cannot hold.
         """
         write_wav(path, *self._tape())
 
@@ -276,7 +278,7 @@ class Card:
         self._fault(lib.SIM_FAULT_REPLUG)
 
     def suspend(self) -> None:
-        """Send the system to sleep: streams become SUSPENDED, until resume() or prepare(), and the hardware stands still.
+        """Send the system to sleep: streams are SUSPENDED until resume() or prepare(), the hardware stands still.
 
         Until ``resume_power`` a client's resume() is EAGAIN; the kernel would make every call sleep (rule A6), which a
         test of one thread could not leave.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,8 @@ from alsamm._c import ffi, lib
 from alsamm.enums import Access, Format
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from alsamm._c._native import CData
 
 __all__ = ["Limits", "Range"]

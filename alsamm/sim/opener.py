@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import errno
+import os
 import weakref
 from typing import TYPE_CHECKING
 
 from alsamm import errors
 from alsamm._c import check, ffi, lib
 from alsamm.alsalib.openers import OPENERS, Opened
-from alsamm.enums import Direction
 
 if TYPE_CHECKING:
+    from alsamm.enums import Direction
     from alsamm.sim.card import Card
 
 __all__ = ["CARDS", "PREFIX", "open_sim", "register"]
@@ -27,7 +28,7 @@ _OPENING = {errno.EBUSY: errors.DeviceBusyError, errno.ENODEV: errors.DeviceNotF
 def open_sim(name: str, direction: Direction) -> Opened:
     """Open one direction of a software card as a snd_pcm_t of its own.
 
-    Raises DeviceNotFoundError where there is no such card or it is unplugged, DeviceBusyError while somebody has it open.
+    Raises DeviceNotFoundError where there is no such card or it is unplugged, DeviceBusyError while somebody has it.
     """
     card = CARDS.get(name.partition(":")[2])
     if card is None:
@@ -40,5 +41,6 @@ def open_sim(name: str, direction: Direction) -> Opened:
 
 
 def register() -> None:
-    """Make ``sim:`` names openable."""
+    """Make ``sim:`` names openable. A forked child has no cards: they live in its parent."""
     OPENERS[PREFIX] = open_sim
+    os.register_at_fork(after_in_child=CARDS.clear)

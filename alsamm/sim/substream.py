@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from alsamm.enums import Access, ClockType, Direction, Format, State
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from alsamm._c._native import CData
 
 __all__ = ["Substream"]

@@ -71,7 +71,9 @@ def _software(name: str) -> Target:
 def _facts(name: str) -> dict[str, Any]:
     path = os.environ.get("ALSAMM_LAB_DEVICES")
     facts = json.loads(Path(path).read_text()).get(name) if path else None
-    assert facts is not None, f"no device {name!r}: not a software card, and ALSAMM_LAB_DEVICES names no lab that has it"
+    assert facts is not None, (
+        f"no device {name!r}: not a software card, and ALSAMM_LAB_DEVICES names no lab that has it"
+    )
     return dict(facts)
 
 
@@ -88,7 +90,9 @@ def _real(name: str) -> Target:
     maps = platform.machine() in {"x86_64", "i686", "ppc64le", "alpha"}  # rule C2
     status = Transport.MAPPED if maps else Transport.SYNC_PTR
     control = Transport.MAPPED if maps and facts["driver"] != "snd-usb-audio" else Transport.SYNC_PTR  # rule C4
-    return Target(name, facts["playback"], facts["capture"], (status, control), facts=facts)
+    # The first substream by name: without it a card with several would give the next one where the test means busy.
+    first = [facts[way] and f"{facts[way]},SUBDEV=0" for way in ("playback", "capture")]
+    return Target(name, first[0], first[1], (status, control), facts=facts)
 
 
 def make(name: str) -> Target:

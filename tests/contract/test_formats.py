@@ -53,6 +53,7 @@ def test_every_format_is_written_where_it_belongs(device: Target, force_sync_ptr
                 assert bytes_of(view[500:1000]) == raw[:, ::-1].tobytes()
                 assert bytes_of(ring.channel(channels - 1)[:500]) == raw[:, -1].tobytes()
                 ring.drop()
+                del view
                 seen += 1
     assert seen > 0
 

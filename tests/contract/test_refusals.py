@@ -34,7 +34,7 @@ def test_wrong_access(device: Target, direction: Direction) -> None:
                 configure(pcm, access=access)
                 with pytest.raises(alsamm.UnsupportedError, match=access.name):
                     kind_of(direction)(pcm)
-                configure(pcm)
+        configure(pcm)
         kind_of(direction)(pcm).close()
 
 

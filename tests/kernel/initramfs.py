@@ -69,7 +69,7 @@ def build(busybox: Path, module_tree: Path, init: Path) -> bytes:
         archive.add_directory(name)
     archive.add("bin/busybox", busybox.read_bytes())
     archive.add("init", init.read_bytes())
-    order = []
+    order: list[str] = []
     for path in _in_load_order(module_tree, _MODULES):
         data = path.read_bytes()
         name = f"{_module_name(path.name)}.ko"

@@ -33,9 +33,10 @@ class Table:
     results: list[Result]
     devices: Sequence[str]
     missing: Sequence[str]
-    _cells: dict[tuple[str, str, str], Counter[str]] = field(default_factory=dict)
+    _cells: dict[tuple[str, str, str], Counter[str]] = field(init=False)
 
     def __post_init__(self) -> None:
+        self._cells = {}
         for result in self.results:
             key = (result.module, result.case, result.device)
             self._cells.setdefault(key, Counter())[result.verdict] += 1

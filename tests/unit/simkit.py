@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,8 @@ from alsamm.enums import Access, Format, State
 from alsamm.sim import Card
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from alsamm._c._native import CData
 
 RATE = 48_000
@@ -117,9 +118,17 @@ class Raw:
         code = lib.alsamm_transfer(self.fd, self.capture, memory, len(frames), result)
         return int(code), int(result[0])
 
+    def hw_ptr_of_page(self, status: CData) -> int:
+        """hw_ptr of a mapped status page."""
+        pages = ffi.new("struct alsamm_pages *", {"fd": self.fd, "status": status, "control": ffi.NULL})
+        return int(lib.fast_hw_ptr(pages))
+
     def unmap(self) -> None:
         while self._maps:
             lib.alsamm_unmap(*self._maps.pop())
+
+    def state(self) -> State:
+        return self.truth.state
 
     @property
     def pointers(self) -> tuple[State, int, int]:
@@ -137,7 +146,9 @@ def card_of(**options: Any) -> Iterator[Card]:
 
 
 @contextmanager
-def raw(capture: bool = False, prepared: bool = True, geometry: dict[str, Any] | None = None, **options: Any) -> Iterator[Raw]:
+def raw(
+    capture: bool = False, prepared: bool = True, geometry: dict[str, Any] | None = None, **options: Any
+) -> Iterator[Raw]:
     """One direction of a new card, configured with 64-frame periods and a 256-frame ring of mono S16 and prepared."""
     with card_of(**options) as card:
         pcm = Raw(card, capture)

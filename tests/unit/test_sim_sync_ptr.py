@@ -38,7 +38,7 @@ def test_the_seeds_defect_resets_a_running_stream() -> None:
         assert pcm.sync(0)[0] == 0, "flags 0 and zeros: the seed's 'harmless' query (D2, D3)"
         assert (pcm.truth.appl_ptr, pcm.truth.avail_min) == (0, 0)
         pcm.card.advance(64)
-        assert pcm.truth.state is State.XRUN
+        assert pcm.state() is State.XRUN
 
 
 def test_appl_ptr_is_checked_against_the_boundary_only() -> None:
@@ -94,7 +94,7 @@ def test_both_pointers_wrap_at_a_tiny_boundary(capture: bool) -> None:
         for _ in range(20):
             pcm.card.advance(64)
             pcm.commit(64)
-            assert pcm.truth.state is State.RUNNING
+            assert pcm.state() is State.RUNNING
             seen.append(pcm.truth.hw_ptr)
         assert seen == [64 * n % 512 for n in range(1, 21)]
         assert pcm.truth.appl_ptr == (20 * 64 + (0 if capture else 256)) % 512

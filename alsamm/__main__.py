@@ -1,0 +1,7 @@
+"""``python -m alsamm``."""
+
+import sys
+
+from alsamm.cli import main
+
+sys.exit(main())

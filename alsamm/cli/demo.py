@@ -1,0 +1,65 @@
+"""``demo``: play through the ring, and compare the frames that arrived with the file's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from alsamm.cli.devices import opened
+from alsamm.cli.loopback import Listener, far_end
+from alsamm.cli.play import configure, device_of, play_file, sound_of
+from alsamm.cli.report import tell
+from alsamm.cli.widening import widened
+from alsamm.enums import Direction
+from alsamm.wav import WavReader
+
+if TYPE_CHECKING:
+    import argparse
+
+    from alsamm.wav import Frames
+
+__all__ = ["run"]
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Play and compare; 1 if they differ."""
+    with WavReader(arguments.file) as wav, opened(device_of(arguments), Direction.PLAYBACK) as (pcm, card):
+        sound = configure(arguments, wav, pcm)
+        pcm.kernel_fd()  # raises for what has no ring
+        hearing = None if card is not None else far_end(pcm)
+        if card is not None:
+            play_file(arguments, wav, pcm, sound)
+            arrived = card.played()
+        elif hearing is not None:
+            with Listener(hearing, pcm.geometry(), sync_ptr=arguments.sync_ptr) as listener:
+                play_file(arguments, wav, pcm, sound)
+                arrived = listener.finish()
+        else:
+            play_file(arguments, wav, pcm, sound)
+            tell("arrived", "unknown: what leaves this card cannot be seen from here (sim: and snd-aloop can be)")
+            return 0
+    with WavReader(arguments.file) as again:
+        wanted = widened(sound_of(again), sound)(again.read_all())
+    return _compare(arrived, wanted, "the software card" if hearing is None else hearing)
+
+
+def _compare(arrived: Frames, wanted: Frames, where: str) -> int:
+    if find(arrived, wanted) is None:
+        tell("arrived", f"{len(arrived)} frames at {where}, among them not the file's {len(wanted)} in one piece")
+        tell("equal", "no")
+        return 1
+    extra = len(arrived) - len(wanted)
+    tell("arrived", f"{len(wanted)} frames at {where}" + (f", and {extra} around them" if extra else ""))
+    tell("equal", "yes: every sample of the file arrived, in order, unchanged")
+    return 0
+
+
+def find(heard: Frames, wanted: Frames) -> int | None:
+    """At which frame of ``heard`` the frames ``wanted`` begin; None if they are not there in one piece."""
+    if not len(wanted):
+        return 0
+    size = wanted[0].nbytes
+    raw, piece = heard.tobytes(), wanted.tobytes()
+    at = raw.find(piece)
+    while at >= 0 and at % size:
+        at = raw.find(piece, at + 1)
+    return None if at < 0 else at // size

@@ -1,0 +1,47 @@
+"""A software card that can do little, so that much is refused, and PCMs on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+import alsamm
+from alsamm import sim
+
+SETUP: dict[str, Any] = {"access": "RW_INTERLEAVED", "rate": 48_000, "period_size": 256, "buffer_size": 1024}
+
+
+@pytest.fixture
+def card() -> Iterator[sim.Card]:
+    with sim.Card(
+        "small",
+        clock="auto",
+        rates=[8_000, 44_100, 48_000],
+        channels=(1, 2),
+        formats=["S16_LE", "S32_LE", "U8", "S24_3LE"],
+        period_bytes=(64, 1 << 12),
+        buffer_bytes=(64, 1 << 14),
+        periods=(2, 32),
+        no_period_wakeup=True,
+    ) as made:
+        yield made
+
+
+@pytest.fixture
+def opened() -> Iterator[Callable[..., alsamm.PCM]]:
+    """Open PCMs that are closed when the case ends."""
+    with ExitStack() as stack:
+        yield lambda name, direction, **options: stack.enter_context(alsamm.PCM(name, direction, **options))
+
+
+@pytest.fixture
+def playback(card: sim.Card, opened: Callable[..., alsamm.PCM]) -> alsamm.PCM:
+    return opened(card.device, "playback")
+
+
+@pytest.fixture
+def capture(card: sim.Card, opened: Callable[..., alsamm.PCM]) -> alsamm.PCM:
+    return opened(card.device, "capture")

@@ -1,0 +1,223 @@
+"""The command line on the real drivers of a lab guest: what is played is what arrives, sample for sample.
+
+The devices are those of the guest (its devices.json), or of ``--devices``. A device that is missing fails its cases.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import os
+import platform
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from alsamm.wav import WavReader, WavWriter
+from tests.kernel.speaker import PADDING_FRAMES, Speaker
+
+SOUND = Path("/usr/share/sounds/alsa/Front_Center.wav")  # mono, S16_LE, 48 kHz
+LIKE_SOUND = ("-f", "S16_LE", "-c", "1", "-r", "48000")
+PATIENCE = 120.0
+MAPS = platform.machine() in {"x86_64", "i686"}  # rule C2
+
+Facts = dict[str, Any]
+
+
+def _devices(config: pytest.Config) -> dict[str, Facts]:
+    path = os.environ.get("ALSAMM_LAB_DEVICES")
+    if path is None:
+        pytest.exit("test_end_to_end.py runs in a lab guest: python -m tests.kernel", returncode=3)
+    known: dict[str, Facts] = json.loads(Path(path).read_text())
+    asked = str(config.getoption("--devices", default="")).split(",")
+    return {name: facts for name, facts in known.items() if name in asked or asked == [""]}
+
+
+def _fits(facts: Facts, what: str) -> bool:
+    if what == "loop":
+        return bool(facts["driver"] == "snd-aloop")
+    return facts.get(what) is not None
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "device" in metafunc.fixturenames:
+        wanted = [mark.args[0] for mark in metafunc.definition.iter_markers("needs")]
+        devices = _devices(metafunc.config)
+        chosen = {name: facts for name, facts in devices.items() if all(_fits(facts, what) for what in wanted)}
+        metafunc.parametrize("device", list(chosen.values()), ids=list(chosen))
+    if "mode" in metafunc.fixturenames:
+        metafunc.parametrize("mode", [[], ["--sync-ptr"]], ids=["own", "forced"])
+
+
+def alsamm(*arguments: str | Path, fails: bool = False) -> str:
+    """Run a command; its output."""
+    command = [sys.executable, "-m", "alsamm", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert (done.returncode != 0) == fails, f"{command}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def value(output: str, key: str) -> str:
+    found = re.search(rf"^{key}: +(.*)$", output, re.MULTILINE)
+    assert found, f"no {key} in\n{output}"
+    return found[1]
+
+
+def check_transport(output: str, device: Facts, mode: list[str]) -> None:
+    """Rules C2 to C4: what this machine and this driver map."""
+    if mode or not MAPS:
+        expected = "SYNC_PTR"
+    elif device["driver"] == "snd-usb-audio":
+        expected = "status mapped, control SYNC_PTR"
+    else:
+        expected = "mapped"
+    assert value(output, "transport") == expected
+
+
+def frames_of(path: Path) -> np.ndarray[Any, np.dtype[Any]]:
+    with WavReader(path) as file:
+        return file.read_all()
+
+
+def assert_heard(heard: bytes, sent: bytes) -> None:
+    if sent in heard:
+        return
+    # Where it went wrong says more than that it did.
+    start = heard.find(sent.lstrip(b"\0")[:256])
+    pairs = zip(heard[start:], sent.lstrip(b"\0"), strict=False)
+    same = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs)) if start >= 0 else 0
+    pytest.fail(f"{len(sent)} bytes sent, {len(heard)} heard; found at {start}, the same for {same} bytes")
+
+
+def wait_running(device: Facts, process: subprocess.Popen[bytes]) -> None:
+    """Until the capture end of the loop moves, whoever opened it."""
+    status = Path(f"/proc/asound/{device['card']}/pcm1c/sub0/status")
+    deadline = time.monotonic() + PATIENCE
+    while "RUNNING" not in status.read_text():
+        assert process.poll() is None, f"ended with {process.returncode}"
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@contextlib.contextmanager
+def background(*command: str | Path) -> Generator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def stop(process: subprocess.Popen[bytes]) -> str:
+    """Ctrl-C, when what is on its way has come; what it said."""
+    time.sleep(1)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=PATIENCE)
+    return output.decode()
+
+
+@pytest.mark.needs("loop")
+def test_play_is_what_arecord_hears(device: Facts, mode: list[str], tmp_path: Path) -> None:
+    heard = tmp_path / "heard.raw"
+    arecord = ("arecord", "-q", "-D", device["capture"], *LIKE_SOUND, "-t", "raw", "--buffer-size=96000", heard)
+    with background(*arecord) as recorder:
+        wait_running(device, recorder)
+        output = alsamm("play", SOUND, "--device", device["playback"], *mode)
+        said = stop(recorder)
+    assert "overrun" not in said
+    check_transport(output, device, mode)
+    assert value(output, "xruns") == "0"
+    assert_heard(heard.read_bytes(), frames_of(SOUND).tobytes())
+
+
+@pytest.mark.needs("loop")
+def test_record_hears_what_aplay_plays(device: Facts, mode: list[str], tmp_path: Path) -> None:
+    heard = tmp_path / "heard.wav"
+    like = ("--format", "S16_LE", "--channels", "1", "--rate", "48000")
+    command = (sys.executable, "-m", "alsamm", "record", heard, "--device", device["capture"], *like, *mode)
+    with background(*command) as recorder:
+        wait_running(device, recorder)
+        subprocess.run(["aplay", "-q", "-D", device["playback"], SOUND], check=True, timeout=PATIENCE)
+        said = stop(recorder)
+    assert recorder.returncode == 0, said
+    check_transport(said, device, mode)
+    assert value(said, "xruns") == "0"
+    take = frames_of(heard)
+    assert value(said, "recorded").startswith(f"{len(take)} frames")
+    assert_heard(take.tobytes(), frames_of(SOUND).tobytes())
+
+
+@pytest.mark.needs("loop")
+def test_demo_compares_through_the_loop(device: Facts, mode: list[str]) -> None:
+    output = alsamm("demo", SOUND, "--device", device["playback"], *mode)
+    check_transport(output, device, mode)
+    assert value(output, "equal").startswith("yes")
+
+
+@pytest.mark.needs("speaker")
+def test_play_reaches_the_speaker(device: Facts, mode: list[str], tmp_path: Path) -> None:
+    silence = tmp_path / "silence.wav"
+    sound = frames_of(SOUND)
+    with WavReader(SOUND) as like, WavWriter(silence, like.format, 1, like.rate) as file:
+        file.write(np.zeros((2 * PADDING_FRAMES, 1), "<i2"))
+    speaker = Speaker(device["speaker"])
+    output = alsamm("play", SOUND, "--device", device["playback"], *mode)
+    alsamm("play", silence, "--device", device["playback"])  # pushes the end of the sound out of QEMU's buffer
+    check_transport(output, device, mode)
+    assert value(output, "widening").startswith("mono copied to 2 channels")
+    if not speaker.hears(np.repeat(sound, 2, axis=1).tobytes()):
+        assert_heard(speaker.heard(), np.repeat(sound, 2, axis=1).tobytes())
+
+
+@pytest.mark.needs("playback")
+def test_play_ends_on_every_card(device: Facts, mode: list[str]) -> None:
+    output = alsamm("play", SOUND, "--device", device["playback"], *mode)
+    check_transport(output, device, mode)
+    assert value(output, "sent").startswith(f"{len(frames_of(SOUND))} frames")
+
+
+@pytest.mark.needs("capture")
+def test_record_on_every_card(device: Facts, mode: list[str], tmp_path: Path) -> None:
+    take = tmp_path / "take.wav"
+    output = alsamm("record", take, "--seconds", "0.25", "--device", device["capture"], *mode)
+    with WavReader(take) as file:
+        assert len(file.read_all()) == -(-file.rate // 4)
+    assert value(output, "recorded").startswith(f"{-(-file.rate // 4)} frames")
+
+
+def test_list_and_info_know_the_card(device: Facts) -> None:
+    names = [device[way] for way in ("playback", "capture") if device[way]]
+    listed = json.loads(alsamm("list", "--json"))
+    assert {pcm["name"] for card in listed["cards"] for pcm in card["pcms"]} >= set(names)
+    plain = alsamm("list")
+    for name in names:
+        assert name in plain
+        pages = value(alsamm("info", name), "  pages")
+        if not MAPS:
+            assert pages == "status SYNC_PTR, control SYNC_PTR"
+        elif device["driver"] == "snd-usb-audio":
+            assert pages == "status mapped, control SYNC_PTR"
+        else:
+            assert pages == "status mapped, control mapped"
+
+
+@pytest.mark.needs("playback")
+def test_a_rate_that_no_card_has_is_refused_in_one_line(device: Facts, tmp_path: Path) -> None:
+    odd = tmp_path / "odd.wav"
+    with WavReader(SOUND) as like, WavWriter(odd, like.format, 1, 3_000_000_000) as file:
+        file.write(bytes(200))
+    done = subprocess.run([sys.executable, "-m", "alsamm", "play", odd, "--device", device["playback"]],
+                          capture_output=True, text=True, timeout=PATIENCE, check=False)  # fmt: skip
+    assert done.returncode == 1
+    assert re.fullmatch(r"alsamm: [^\n]*rate 3000000000 Hz cannot be had; the card does [^\n]+\n", done.stderr)
