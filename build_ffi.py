@@ -15,9 +15,9 @@ HERE = Path(__file__).resolve().parent
 C = HERE / "alsamm" / "_c"
 HEADERS = ("shim.h", "sim.h")
 SOURCES = (
+    "alsalib.c",
     "kernel.c",
     "mapping.c",
-    "messages.c",
     "ring.c",
     "sim_actions.c",
     "sim_card.c",
@@ -41,6 +41,7 @@ PREAMBLE = """
 #include "sim.h"
 
 void alsamm_route_messages(void);
+int alsamm_hide_ring_from_children(snd_pcm_t *pcm);
 """
 
 # The interpreter's own flags may be missing or replaced by CFLAGS, and the hot path is only fast when it is inlined.

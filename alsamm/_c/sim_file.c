@@ -36,6 +36,7 @@ static void enter(struct sim_pcm *pcm)
     pcm->next = atomic_load(bucket);
     while (!atomic_compare_exchange_weak(bucket, &pcm->next, pcm))
         ;
+    pcm->findable = 1;
     atomic_fetch_add(&findable, 1);
 }
 
@@ -133,6 +134,15 @@ static int any_descriptor(const struct sim_pcm *pcm) /* but the card's own */
     return found;
 }
 
+/* Once nobody can ask for it any more, sim_find need not look for it: real PCMs pay one load again. */
+static void hide_if_unheld(struct sim_pcm *pcm)
+{
+    if (pcm->findable && !any_descriptor(pcm)) {
+        pcm->findable = 0;
+        atomic_fetch_sub(&findable, 1);
+    }
+}
+
 /* The end of a substream's file: snd_pcm_release_substream. What clients still map stays readable to them. */
 void sim_finish(struct sim_pcm *pcm, int state)
 {
@@ -144,8 +154,7 @@ void sim_finish(struct sim_pcm *pcm, int state)
         sim_stop(pcm, SNDRV_PCM_STATE_SETUP);
     card->linked = 0;
     sim_set_state(pcm, state);
-    if (!any_descriptor(pcm))
-        atomic_fetch_sub(&findable, 1);
+    hide_if_unheld(pcm);
     munmap((void *)pcm->status, page_size());
     munmap((void *)pcm->control, page_size());
     if (pcm->data)
@@ -224,6 +233,8 @@ int sim_close_pcm(struct sim_pcm *pcm)
     if (error < 0)
         return 0;
     pcm->closing = 1;
+    if (pcm->memfd < 0)
+        hide_if_unheld(pcm);
     sim_try_release(pcm);
     sim_unlock(pcm->card);
     return 0;

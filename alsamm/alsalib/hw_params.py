@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from fractions import Fraction
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -223,7 +224,11 @@ class HwParams(HwFlags):
     def verify(self) -> None:
         """Raise ParameterError where what was set is not what came out: plugins accept what they then round."""
         # Where a time is set alsa-lib may leave it standing beside a size that does not make it.
-        micros = {f"{what}_time_us": round(self._get(size) * 10**6 / self.rate_ratio) for what, size in _TIMED.items()}
+        try:
+            rate = self.rate_ratio
+        except errors.StateError:  # a plugin that does not tell it
+            rate = Fraction(self.rate)
+        micros = {f"{what}_time_us": round(self._get(size) * 10**6 / rate) for what, size in _TIMED.items()}
         for name, wanted in self._exact.items():
             if (granted := micros.get(name, self._get(name))) != wanted:
                 could = f"{granted} is what comes of it"

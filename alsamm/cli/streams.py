@@ -49,7 +49,7 @@ class Sink(Protocol):
         """How it goes, in words."""
         ...
 
-    def write(self, samples: Any) -> int:
+    def write(self, samples: Any, /) -> int:
         """Hand over what there is room for; gives the frames."""
         ...
 

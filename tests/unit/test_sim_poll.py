@@ -183,3 +183,22 @@ def test_the_event_descriptor_follows_poll(plugged: Plugged) -> None:
 
 def test_the_opener_leaves_the_descriptor_non_blocking(plugged: Plugged) -> None:
     assert not os.get_blocking(plugged.fd)
+
+
+def test_an_event_loop_of_the_clients_own_moves_an_auto_card() -> None:
+    with Card("loop", clock="auto") as card:
+        pcm = Plugged(card, Direction.PLAYBACK)
+        pcm.configure()
+        pcm.op("prepare")
+        pcm.commit(256)
+        pcm.op("start")
+        pollfd, revents = ffi.new("struct pollfd *"), ffi.new("unsigned short *")
+        assert lib.snd_pcm_poll_descriptors(pcm.opened.handle, pollfd, 1) == 1
+        for turn in range(1, 20):
+            assert select.select([pollfd.fd], [], [], 5)[0], "always readable: its owner sleeps where nobody sees it"
+            pollfd.revents = select.POLLIN
+            assert lib.snd_pcm_poll_descriptors_revents(pcm.opened.handle, pollfd, 1, revents) == 0
+            assert revents[0] == OUT
+            assert pcm.truth.hw_ptr == 64 * turn
+            pcm.commit(64)
+        lib.snd_pcm_close(pcm.opened.handle)

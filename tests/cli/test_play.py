@@ -1,0 +1,175 @@
+"""play and demo: what arrives at the card is the file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import alsamm
+from alsamm import sim
+from alsamm.cli import demo
+from alsamm.enums import Access, Format
+from alsamm.wav import FORMATS
+from tests.cli.conftest import Cli, noise
+
+WavFile = Callable[..., Path]
+MakeCard = Callable[..., sim.Card]
+
+
+@pytest.fixture
+def make_card() -> Iterator[MakeCard]:
+    cards: list[sim.Card] = []
+
+    def make(**options: Any) -> sim.Card:
+        cards.append(sim.Card("cli", **{"clock": "auto", **options}))
+        return cards[-1]
+
+    yield make
+    for card in cards:
+        card.close()
+
+
+@pytest.mark.parametrize("sync_ptr", [[], ["--sync-ptr"]], ids=["own", "forced"])
+@pytest.mark.parametrize("channels", [1, 2, 6])
+@pytest.mark.parametrize("sample_format", FORMATS)
+def test_every_kind_of_file_arrives(
+    cli: Cli, wav: WavFile, make_card: MakeCard, sample_format: Format, channels: int, sync_ptr: list[str]
+) -> None:
+    card = make_card()
+    done = cli("play", wav(sample_format, channels, frames=40_000), "--device", card.device, *sync_ptr)
+    assert (done.code, done.err) == (0, "")
+    assert done.told("transport") == ("SYNC_PTR" if sync_ptr else "mapped")
+    assert done.told("sent").startswith("40000 frames")
+    assert done.told("xruns") == "0"
+    np.testing.assert_array_equal(card.played()[:40_000], noise(sample_format, channels, 40_000))
+
+
+@pytest.mark.parametrize(
+    ("options", "transport"),
+    [
+        ({"refuse_control": True}, "status mapped, control SYNC_PTR"),
+        ({"refuse_status": True, "refuse_control": True}, "SYNC_PTR"),
+        ({"accesses": [Access.MMAP_NONINTERLEAVED]}, "mapped"),
+        ({"accesses": [Access.RW_INTERLEAVED]}, "read/write calls"),
+    ],
+)
+def test_it_goes_by_what_the_card_allows(
+    cli: Cli, wav: WavFile, make_card: MakeCard, options: dict[str, Any], transport: str
+) -> None:
+    card = make_card(**options)
+    done = cli("play", wav(), "--device", card.device)
+    assert (done.code, done.told("transport")) == (0, transport)
+    np.testing.assert_array_equal(card.played()[:5000], noise(Format.S16_LE, 2, 5000))
+
+
+def test_sizes_are_exact(cli: Cli, wav: WavFile) -> None:
+    done = cli("play", wav(), "--device", "sim:", "--period", "100", "--buffer", "350")
+    assert (done.code, done.told("geometry")) == (0, "S16_LE, 2 channels, 48000 Hz; period 100, buffer 350 frames")
+
+
+def test_mono_is_copied_to_both_channels_where_it_must(cli: Cli, wav: WavFile, make_card: MakeCard) -> None:
+    card = make_card(channels=2)
+    done = cli("play", wav(channels=1), "--device", card.device)
+    assert done.told("widening") == "mono copied to 2 channels; nothing is lost"
+    np.testing.assert_array_equal(card.played()[:5000], np.repeat(noise(Format.S16_LE, 1, 5000), 2, axis=1))
+
+
+@pytest.mark.parametrize("wider", [Format.S32_LE, Format.S24_LE])
+def test_packed_samples_are_widened_where_they_must(
+    cli: Cli, wav: WavFile, make_card: MakeCard, wider: Format
+) -> None:
+    card = make_card(formats=[wider])
+    done = cli("play", wav(Format.S24_3LE, 1), "--device", card.device)
+    assert done.told("widening") == f"S24_3LE widened to {wider}; nothing is lost"
+    octets = noise(Format.S24_3LE, 1, 5000).astype("<i4")
+    values = octets[..., 0] | octets[..., 1] << 8 | octets[..., 2] << 16
+    values = (values ^ 0x800000) - 0x800000
+    np.testing.assert_array_equal(card.played()[:5000], values << 8 if wider is Format.S32_LE else values)
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"rates": [44_100]}, "rate 48000 Hz cannot be had; the card does 44100"),
+        ({"channels": 4}, "channels 2 cannot be had; the card does 4"),
+        ({"formats": [Format.S32_LE, Format.U8]}, "format S16_LE cannot be had; the card has U8, S32_LE"),
+        ({"accesses": [Access.RW_NONINTERLEAVED]}, "none of its accesses can be used: RW_NONINTERLEAVED"),
+    ],
+)
+def test_what_the_card_cannot_do_is_refused_in_one_line(
+    cli: Cli, wav: WavFile, make_card: MakeCard, options: dict[str, Any], complaint: str
+) -> None:
+    done = cli("play", wav(), "--device", make_card(**options).device)
+    assert (done.code, done.err.count("\n")) == (1, 1)
+    assert done.err.startswith("alsamm: sim:cli: ")
+    assert complaint in done.err
+
+
+def test_a_truncated_file_is_played_and_told(cli: Cli, wav: WavFile, make_card: MakeCard) -> None:
+    card, path = make_card(), wav()
+    path.write_bytes(path.read_bytes()[:-999])
+    done = cli("play", path, "--device", card.device)
+    assert done.code == 0
+    assert done.told("note").endswith("its header tells of 5000 frames, 4750 are there")
+    np.testing.assert_array_equal(card.played()[:4750], noise(Format.S16_LE, 2, 5000)[:4750])
+
+
+def test_alsa_lib_plays_what_has_no_ring(cli: Cli, wav: WavFile) -> None:
+    done = cli("play", wav(), "--device", "null")
+    assert (done.code, done.told("transport")) == (0, "alsa-lib")
+    assert done.told("sent").startswith("5000 frames")
+    assert cli("play", wav(), "--device", "null", "--sync-ptr").code == 1
+
+
+def test_xruns_are_counted_and_played_on(
+    cli: Cli, wav: WavFile, make_card: MakeCard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = make_card()
+    written = alsamm.MmapPlayback.write
+    calls = iter(range(1000))
+
+    def write(ring: alsamm.MmapPlayback, samples: Any) -> int:
+        if next(calls) in (2, 5):
+            ring.start() if ring.state is alsamm.State.PREPARED else None
+            card.xrun()
+        return written(ring, samples)
+
+    monkeypatch.setattr(alsamm.MmapPlayback, "write", write)
+    done = cli("play", wav(frames=200_000), "--device", card.device)
+    assert done.code == 0
+    assert done.told("xruns") == "2"
+    assert done.told("sent").startswith("200000 frames")
+
+
+def test_demo_proves_that_the_frames_arrived(cli: Cli, wav: WavFile) -> None:
+    done = cli("demo", wav(frames=100_000))
+    assert (done.code, done.err) == (0, "")
+    assert done.told("equal").startswith("yes")
+    assert done.told("arrived").startswith("100000 frames")
+
+
+def test_demo_of_no_frames(cli: Cli, wav: WavFile) -> None:
+    assert cli("demo", wav(frames=0)).told("equal").startswith("yes")
+
+
+def test_demo_fails_when_they_did_not(cli: Cli, wav: WavFile, make_card: MakeCard, monkeypatch: pytest.MonkeyPatch) -> None:
+    card = make_card()
+    monkeypatch.setattr(sim.Card, "played", lambda _card: noise(Format.S16_LE, 2, 4999))
+    done = cli("demo", wav(), "--device", card.device)
+    assert (done.code, done.told("equal")) == (1, "no")
+
+
+def test_demo_needs_a_ring(cli: Cli, wav: WavFile) -> None:
+    done = cli("demo", wav(), "--device", "null")
+    assert done.code == 1
+    assert "can be mapped" in done.err
+
+
+def test_find_looks_for_whole_frames() -> None:
+    heard = np.array([[0, 1], [2, 1], [2, 3]], "<i2")
+    assert demo.find(heard, heard[1:]) == 1
+    assert demo.find(heard, np.array([[1, 2]], "<i2")) is None

@@ -1,0 +1,128 @@
+"""record: a file that is valid whenever one looks."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import wave
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import alsamm
+from alsamm import sim
+from alsamm.enums import Access, Format
+from alsamm.wav import FORMATS, WavReader
+from tests.cli.conftest import Cli, noise
+
+
+@pytest.fixture
+def card() -> Iterator[sim.Card]:
+    with sim.Card("mic", clock="auto") as card:
+        yield card
+
+
+@pytest.mark.parametrize("sync_ptr", [[], ["--sync-ptr"]], ids=["own", "forced"])
+@pytest.mark.parametrize("sample_format", [*FORMATS, Format.S24_LE])
+def test_what_is_heard_is_what_is_kept(
+    cli: Cli, card: sim.Card, tmp_path: Path, sample_format: Format, sync_ptr: list[str]
+) -> None:
+    heard = noise(sample_format, 3, 30_000)
+    card.feed(heard)
+    path = tmp_path / "take.wav"
+    like = ("--format", str(sample_format).lower(), "--channels", "3", "--rate", "32000")
+    done = cli("record", path, "--seconds", "1", "--device", card.device, *like, *sync_ptr)
+    assert (done.code, done.err) == (0, "")
+    assert done.told("recorded") == "32000 frames, 1.00 s"
+    with WavReader(path) as file:
+        kept = Format.S24_3LE if sample_format is Format.S24_LE else sample_format
+        assert (file.format, file.channels, file.rate, file.promised) == (kept, 3, 32_000, 32_000)
+        take = file.read_all()
+    if sample_format is Format.S24_LE:
+        heard = heard.view("u1").reshape(30_000, 3, 4)[..., :3]
+    np.testing.assert_array_equal(take[:30_000], heard)
+
+
+def test_by_calls_where_there_is_no_ring(cli: Cli, tmp_path: Path) -> None:
+    heard = noise(Format.S16_LE, 2, 4000)
+    with sim.Card("calls", clock="auto", accesses=[Access.RW_INTERLEAVED]) as card:
+        card.feed(heard)
+        done = cli("record", tmp_path / "a.wav", "--seconds", "0.1", "--device", card.device)
+    assert (done.code, done.told("transport")) == (0, "read/write calls")
+    with WavReader(tmp_path / "a.wav") as file:
+        np.testing.assert_array_equal(file.read_all()[:4000], heard)
+
+
+def test_what_nobody_asked_for_is_what_the_card_can_do(cli: Cli, tmp_path: Path) -> None:
+    with sim.Card("odd", clock="auto", formats=[Format.S32_LE], channels=4, rates=[44_100]) as card:
+        done = cli("record", tmp_path / "a.wav", "--seconds", "0.1", "--device", card.device)
+    assert done.told("geometry").startswith("S32_LE, 4 channels, 44100 Hz")
+
+
+def test_what_was_asked_for_is_had_or_refused(cli: Cli, card: sim.Card, tmp_path: Path) -> None:
+    done = cli("record", tmp_path / "a.wav", "--seconds", "1", "--device", card.device, "--channels", "65")
+    assert (done.code, "channels 65 cannot be had; the card does 1 to 64" in done.err) == (1, True)
+    assert not (tmp_path / "a.wav").exists()
+    done = cli("record", tmp_path / "a.wav", "--seconds", "1", "--device", card.device, "--format", "S16_BE")
+    assert done.err == "alsamm: a WAV file cannot keep S16_BE samples; U8, S16_LE, S24_3LE, S32_LE, FLOAT_LE, FLOAT64_LE it can\n"
+
+
+def test_an_overrun_is_counted_and_recorded_on(
+    cli: Cli, card: sim.Card, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = alsamm.MmapCapture.read
+    calls = iter(range(1000))
+
+    def late(ring: alsamm.MmapCapture) -> object:
+        if next(calls) == 3:
+            card.xrun("capture")
+        return plain(ring)
+
+    monkeypatch.setattr(alsamm.MmapCapture, "read", late)
+    done = cli("record", tmp_path / "a.wav", "--seconds", "1", "--device", card.device)
+    assert (done.code, done.told("xruns"), done.told("recorded")) == (0, "1", "48000 frames, 1.00 s")
+
+
+def test_ctrl_c_ends_it_and_keeps_it(tmp_path: Path) -> None:
+    path = tmp_path / "take.wav"
+    command = [sys.executable, "-m", "alsamm", "record", str(path), "--device", "sim:"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        while not path.exists() or path.stat().st_size < 3 * 192_000:
+            time.sleep(0.02)
+        with wave.open(str(path)) as early:  # while it is being written
+            assert early.getnframes() >= 48_000
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (0, "")
+    with wave.open(str(path)) as file:
+        assert f"{file.getnframes()} frames" in out
+        assert path.stat().st_size == 44 + 4 * file.getnframes()
+
+
+def test_a_kill_leaves_a_file_that_can_be_read(tmp_path: Path) -> None:
+    path = tmp_path / "take.wav"
+    command = [sys.executable, "-m", "alsamm", "record", str(path), "--device", "sim:"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        while not path.exists() or path.stat().st_size < 2 * 192_000:
+            time.sleep(0.02)
+        process.kill()
+    with wave.open(str(path)) as file:
+        assert file.getnframes() >= 48_000
+
+
+def test_a_full_disk_is_told_in_one_line(cli: Cli, card: sim.Card) -> None:
+    done = cli("record", "/dev/full", "--seconds", "1", "--device", card.device)
+    assert (done.code, done.err) == (1, "alsamm: /dev/full: No space left on device\n")
+
+
+def test_a_pipe_is_no_file_to_record_to(cli: Cli, card: sim.Card, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    done = cli("record", tmp_path / "pipe", "--seconds", "1", "--device", card.device)
+    os.close(reader)
+    assert (done.code, "not a file whose header can be renewed" in done.err) == (1, True)
