@@ -47,7 +47,7 @@ def block_of(array: object, geometry: Geometry, *, into: bool = False) -> Block:
     if into and not samples.flags.writeable:
         raise errors.ArgumentError("the array to read into is read-only")
     # An empty array has no frames whatever its shape, and cffi refuses it.
-    memory = ffi.from_buffer("char[]", samples.reshape(-1).view("u1")) if samples.size else ffi.NULL
+    memory: CData = ffi.from_buffer("char[]", samples.reshape(-1).view("u1")) if samples.size else ffi.NULL
     return Block(memory, samples.nbytes // frame_bytes, frame_bytes)
 
 

@@ -135,7 +135,8 @@ class HwFlags:
     def period_wakeup(self) -> bool:
         """Whether the card interrupts at each period. Without, no poll and no wait is ever woken by it (rule H6).
 
-        Setting it False raises UnsupportedError where the card cannot (``can_disable_period_wakeup``).
+        Setting it False raises UnsupportedError where the card cannot (``can_disable_period_wakeup``). A blocking PCM
+        then has no writei and readi, which would sleep for ever; mapped rings, ``wait`` and ``drain`` look by themselves.
         """
         return bool(self._switch("get_period_wakeup"))
 

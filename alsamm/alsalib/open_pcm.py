@@ -75,6 +75,7 @@ class OpenPcm:
             # Rule A3: before anything is mapped the kernel must know which protocol we speak.
             info = ffi.new("struct alsamm_info *")
             check(lib.alsamm_hello(fd, info), "SNDRV_PCM_IOCTL_USER_PVERSION", self.name)
+            # For alsa-lib it stays non-blocking: only such a PCM may do without interrupts (period_wakeup).
             os.set_blocking(fd, blocking)
-        if blocking:
+        elif blocking:
             check(lib.snd_pcm_nonblock(handle, 0), "snd_pcm_nonblock", self.name)

@@ -70,7 +70,7 @@ def _snd_pcm_open(name: str, direction: Direction) -> CData:
     out = ffi.new("snd_pcm_t **")
     # No SND_PCM_NO_AUTO_*: what a plugin converts is its own and the user's business.
     code = lib.snd_pcm_open(out, name.encode(), direction, lib.SND_PCM_NONBLOCK)
-    if code in (-errno.ENOENT, -errno.ENODEV):
+    if code in (-errno.ENOENT, -errno.ENODEV, -errno.EINVAL):
         # alsa-lib keeps the configuration that it has read, and with it the cards of that time: forget it and look
         # again. Safe beside other threads: those that open hold a reference of their own (snd_config_update_ref), PCMs
         # that are open hold copies, and the name hints never use the shared tree.
@@ -95,7 +95,7 @@ def _explain(code: int, name: str, direction: Direction) -> str:
     if code in (-errno.ENOENT, -errno.ENODEV, -errno.ENXIO):
         return f"no such {direction} PCM; {_nearby(name, direction)}"
     if code == -errno.EINVAL:
-        return "alsa-lib cannot make sense of this PCM name"
+        return f"alsa-lib cannot make sense of this name, or there is no such card; {_nearby(name, direction)}"
     if code == -errno.EBUSY:
         return "in use" + "".join(f", by process {pid} ({command})" for pid, command in holders(name, direction))
     if code in (-errno.EACCES, -errno.EPERM):

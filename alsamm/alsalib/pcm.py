@@ -15,6 +15,7 @@ from alsamm.alsalib.frames import block_of, move
 from alsamm.alsalib.hw_params import HwParams
 from alsamm.alsalib.kernel_road import KernelRoad
 from alsamm.alsalib.open_pcm import OpenPcm
+from alsamm.alsalib.quantity import whole_number
 from alsamm.alsalib.status import PcmInfo
 from alsamm.alsalib.stream import PcmStream
 from alsamm.alsalib.sw_params import SwParams, install
@@ -162,7 +163,7 @@ class PCM(PcmStream):
         """Rules C9 and G: neither with the ring mapped nor while frames move."""
         if (holder := self._held()) is not None:
             raise errors.StateError(f"{self._name} is mapped; close the {type(holder).__name__} before it is {what}")
-        if (state := self.state) not in (State.OPEN, State.SETUP, State.PREPARED, State.XRUN):
+        if (state := self.state) not in (State.OPEN, State.SETUP, State.PREPARED):
             raise errors.StateError(f"{self._name} is {state}; drop() before it is {what}")
 
     def _install(self, hw: HwParams) -> None:
@@ -260,8 +261,7 @@ class PCM(PcmStream):
         Underrun, WouldBlockError, StateError for another access, UnsupportedError for a capture PCM, ArgumentError and
         ArgumentTypeError for what does not fit.
         """
-        self._only(Direction.PLAYBACK, "writei")
-        geometry = self.geometry()
+        geometry = self._for_calls(Direction.PLAYBACK, "writei")
         return move(self._road, "writei", block_of(frames, geometry), geometry.buffer_size)
 
     def readi(self, out: NDArray[Any] | None = None, frames: int | None = None) -> NDArray[Any]:
@@ -270,29 +270,36 @@ class PCM(PcmStream):
         Into ``out``, an array as for ``writei``, or a new array of ``frames`` frames, by default a period; gives the
         part that was filled. Starts the stream. Errors as ``writei``, with Overrun.
         """
-        self._only(Direction.CAPTURE, "readi")
-        geometry = self.geometry()
+        geometry = self._for_calls(Direction.CAPTURE, "readi")
         if out is None:
-            count = geometry.period_size if frames is None else frames
+            count = geometry.period_size if frames is None else whole_number("frames", frames)
             if count < 0:
                 raise errors.ArgumentError(f"{count} frames: 0 or more")
             out = np.empty((count, geometry.channels), geometry.format.dtype)
         elif frames is not None:
             raise errors.ArgumentError("readi() takes an array to fill or a number of frames, not both")
+        elif not isinstance(out, np.ndarray):  # pyright: ignore[reportUnnecessaryIsInstance] -- callers may be untyped
+            raise errors.ArgumentTypeError(f"readi() reads into a numpy array, not {type(out).__name__}")
         return out[: move(self._road, "readi", block_of(out, geometry, into=True), geometry.buffer_size)]
 
-    def _only(self, direction: Direction, what: str) -> None:
+    def _for_calls(self, direction: Direction, what: str) -> Geometry:
         if self._direction != direction:
             raise errors.UnsupportedError(f"{self._name} is open for {self._direction}: no {what}")
+        geometry = self.geometry()
+        if self._blocking and not geometry.period_wakeup:  # rule H6
+            raise errors.UnsupportedError(f"{self._name}: without interrupts {what} would never wake; blocking=False")
+        return geometry
 
     # ---- its end ----
 
     def close(self) -> None:
         """Unmap, stop at once and close; twice is harmless. What was not played yet is lost: ``drain`` first."""
         holder, self._holder = self._held(), None
-        if holder is not None:
-            holder.close()  # rules C9, C10: with the ring mapped the card would stay busy
-        self._open.close()
+        try:
+            if holder is not None:
+                holder.close()  # rules C9, C10: with the ring mapped the card would stay busy
+        finally:
+            self._open.close()
 
     def __enter__(self) -> Self:
         return self

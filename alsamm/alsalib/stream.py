@@ -91,7 +91,7 @@ class PcmStream:
         self._road.drop()
 
     def drain(self, timeout: float | None = None) -> None:
-        """Play what was written, then stop; capture: stop, and let be read what was captured (snd_pcm_drain).
+        """Play what was written, then stop; capture: stop, and leave to a mapped ring what it has (snd_pcm_drain).
 
         ``timeout``, seconds: TimeoutError when it runs out; None: as long as the whole buffer takes, and a second. A
         non-blocking PCM raises WouldBlockError: it drains, and its end is the state SETUP.

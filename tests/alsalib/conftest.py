@@ -11,7 +11,17 @@ import pytest
 import alsamm
 from alsamm import sim
 
-SETUP: dict[str, Any] = {"access": "RW_INTERLEAVED", "rate": 48_000, "period_size": 256, "buffer_size": 1024}
+
+def setup(pcm: alsamm.PCM, **wishes: Any) -> alsamm.HwParams:
+    """RW_INTERLEAVED, 48 kHz, periods of 256 in 1024 frames, but for what is wished otherwise."""
+    usual: dict[str, Any] = {"access": "RW_INTERLEAVED", "rate": 48_000, "period_size": 256, "buffer_size": 1024}
+    return pcm.setup(**usual | wishes)
+
+
+def state(pcm: alsamm.PCM) -> alsamm.State:
+    """The state of now: a type checker believes that a property stays what it was found to be."""
+    return pcm.state
+
 
 
 @pytest.fixture
@@ -34,7 +44,11 @@ def card() -> Iterator[sim.Card]:
 def opened() -> Iterator[Callable[..., alsamm.PCM]]:
     """Open PCMs that are closed when the case ends."""
     with ExitStack() as stack:
-        yield lambda name, direction, **options: stack.enter_context(alsamm.PCM(name, direction, **options))
+
+        def opener(name: str, direction: str, **options: Any) -> alsamm.PCM:
+            return stack.enter_context(alsamm.PCM(name, direction, **options))
+
+        yield opener
 
 
 @pytest.fixture

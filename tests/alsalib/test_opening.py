@@ -8,7 +8,7 @@ import os
 import pickle
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import pytest
 import alsamm
 from alsamm import PCM, Direction, State, sim
 from alsamm.alsalib.openers import holders
-from tests.alsalib.conftest import SETUP
+from tests.alsalib.conftest import setup, state
 
 Open = Callable[..., PCM]
 
@@ -45,10 +45,10 @@ def test_a_non_blocking_pcm_stays_so(card: sim.Card, opened: Open) -> None:
 
 @pytest.mark.parametrize("name", ["hw:NoSuchCard", "plughw:CARD=NoSuchCard,DEV=7", "nonsense", "front:NoSuchCard"])
 def test_an_unknown_pcm_names_what_there_is(name: str) -> None:
-    with pytest.raises(alsamm.DeviceNotFoundError, match="no such playback PCM; (there are|near it|no card)") as caught:
+    with pytest.raises(alsamm.DeviceNotFoundError, match=r"no such .*; (there are|near it|no card)") as caught:
         PCM(name, "playback")
     assert isinstance(caught.value, FileNotFoundError)
-    assert caught.value.errno in (errno.ENOENT, errno.ENODEV)
+    assert caught.value.errno in (errno.ENOENT, errno.ENODEV, errno.EINVAL)
     assert (caught.value.func, caught.value.device) == ("snd_pcm_open", name)
 
 
@@ -58,8 +58,8 @@ def test_a_misspelt_name_is_corrected() -> None:
 
 
 def test_a_malformed_name() -> None:
-    with pytest.raises(alsamm.DeviceNotFoundError, match="cannot make sense of this PCM name"):
-        PCM("hw:0,1,2,3,4", "playback")
+    with pytest.raises(alsamm.DeviceNotFoundError, match="cannot make sense of this name, or there is no such card"):
+        PCM("hw:0,b,c,d", "playback")
 
 
 @pytest.mark.parametrize("name", ["", "nu\0ll"])
@@ -81,7 +81,7 @@ def test_an_unknown_software_card() -> None:
 def test_software_cards_need_their_module() -> None:
     registered = alsamm.OPENERS.pop("sim")
     try:
-        with pytest.raises(alsamm.DeviceNotFoundError, match="import alsamm.sim"):
+        with pytest.raises(alsamm.DeviceNotFoundError, match=r"import alsamm\.sim"):
             PCM("sim:nobody", "playback")
     finally:
         alsamm.OPENERS["sim"] = registered
@@ -104,7 +104,7 @@ def test_errors_survive_pickling() -> None:
 
 
 @pytest.fixture
-def proc(tmp_path: Path) -> Iterator[Path]:
+def proc(tmp_path: Path) -> Path:
     """Two cards; process 4711 plays on card 0 device 0, 4712 on device 3, 4713 captures on card 1."""
 
     def write(path: str, text: str) -> None:
@@ -120,7 +120,7 @@ def proc(tmp_path: Path) -> Iterator[Path]:
     (tmp_path / "asound/PCH").symlink_to("card0")
     write("4711/comm", "pulseaudio\n")
     write("4712/comm", "mpv\n")
-    yield tmp_path
+    return tmp_path
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_nobody_knows_without_proc(tmp_path: Path) -> None:
 
 def test_close_twice_then_every_use_says_closed(opened: Open) -> None:
     pcm = opened("null", "playback")
-    pcm.setup(**SETUP)
+    setup(pcm)
     pcm.close()
     pcm.close()
     assert pcm.closed
@@ -193,19 +193,24 @@ def test_close_twice_then_every_use_says_closed(opened: Open) -> None:
 
 
 def test_with_closes_at_once_even_by_an_exception(card: sim.Card) -> None:
-    with pytest.raises(ZeroDivisionError), PCM(card.device, "playback") as pcm:
-        pcm.setup(**SETUP)
-        raise ZeroDivisionError
+    pcm = PCM(card.device, "playback")
+
+    def work() -> None:
+        with pcm:
+            setup(pcm)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        work()
     assert pcm.closed
     with PCM(card.device, "playback") as again:
-        assert again.state is State.OPEN
+        assert state(again) is State.OPEN
 
 
 def test_forgetting_to_close_warns_and_closes(card: sim.Card) -> None:
-    pcm = PCM(card.device, "playback")
+    forgotten = [PCM(card.device, "playback")]
     with pytest.warns(ResourceWarning, match="was never closed"):
-        del pcm
-        gc.collect()
+        forgotten.clear()
     PCM(card.device, "playback").close()
 
 
@@ -218,7 +223,7 @@ def test_a_pcm_that_failed_to_open_does_not_warn() -> None:
 
 
 def test_a_forked_child_must_open_its_own(playback: PCM) -> None:
-    playback.setup(**SETUP)
+    setup(playback)
     child = os.fork()
     if child == 0:  # no pytest here: the status tells
         try:
@@ -229,7 +234,7 @@ def test_a_forked_child_must_open_its_own(playback: PCM) -> None:
         playback.close()
         os._exit(0 if told and playback.closed else 2)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    assert playback.state is State.PREPARED
+    assert state(playback) is State.PREPARED
 
 
 def test_many_threads_open_and_list_at_once() -> None:
@@ -240,7 +245,7 @@ def test_many_threads_open_and_list_at_once() -> None:
         try:
             for _ in range(10):
                 with PCM("plug:null", "playback") as pcm:
-                    pcm.setup(**SETUP)
+                    setup(pcm)
                 with pytest.raises(alsamm.DeviceNotFoundError):
                     PCM("hw:NoSuchCard", "playback")
                 alsamm.pcms()

@@ -8,11 +8,11 @@ import pytest
 
 import alsamm
 from alsamm import ClockType, MmapPlayback, SwParams, sim
-from tests.alsalib.conftest import SETUP
+from tests.alsalib.conftest import setup
 
 
 def test_the_defaults(playback: alsamm.PCM, card: sim.Card) -> None:
-    hw = playback.setup(**SETUP)
+    hw = setup(playback)
     sw = SwParams(playback)
     assert (sw.start_threshold, sw.stop_threshold, sw.avail_min) == (1, hw.buffer_size, hw.period_size)
     assert (sw.silence_threshold, sw.silence_size, sw.period_event) == (0, 0, False)
@@ -23,7 +23,7 @@ def test_the_defaults(playback: alsamm.PCM, card: sim.Card) -> None:
 
 
 def test_what_is_set_reaches_the_card(playback: alsamm.PCM, card: sim.Card) -> None:
-    playback.setup(**SETUP)
+    setup(playback)
     sw = playback.sw_params()
     sw.start_threshold, sw.stop_threshold, sw.avail_min = 512, sw.boundary, 300
     sw.silence_threshold, sw.silence_size = 256, 128
@@ -51,7 +51,7 @@ def test_what_is_set_reaches_the_card(playback: alsamm.PCM, card: sim.Card) -> N
     ],
 )
 def test_what_cannot_be_had(playback: alsamm.PCM, name: str, value: int, could: str) -> None:
-    playback.setup(**SETUP)
+    setup(playback)
     sw = playback.sw_params()
     before = repr(sw)
     with pytest.raises(alsamm.ParameterError, match=could):
@@ -60,7 +60,7 @@ def test_what_cannot_be_had(playback: alsamm.PCM, name: str, value: int, could: 
 
 
 def test_what_only_the_card_can_refuse(playback: alsamm.PCM) -> None:
-    playback.setup(**SETUP)
+    setup(playback)
     sw = playback.sw_params()
     sw.silence_size = 512  # with a threshold of 0
     with pytest.raises(alsamm.ParameterError, match="silence_size 512 cannot be had; silence_size may be boundary"):
@@ -69,13 +69,13 @@ def test_what_only_the_card_can_refuse(playback: alsamm.PCM) -> None:
 
 @pytest.mark.parametrize("value", ["many", 1.5, None])
 def test_a_number_must_be_one(playback: alsamm.PCM, value: Any) -> None:
-    playback.setup(**SETUP)
+    setup(playback)
     with pytest.raises(alsamm.ArgumentTypeError, match="a whole number"):
         playback.sw_params().avail_min = value
 
 
 def test_an_unknown_clock(playback: alsamm.PCM) -> None:
-    playback.setup(**SETUP)
+    setup(playback)
     with pytest.raises(alsamm.ArgumentError, match="REALTIME, MONOTONIC"):
         playback.sw_params().tstamp_type = "wrist"
 
@@ -86,7 +86,7 @@ def test_there_are_none_before_configure(playback: alsamm.PCM) -> None:
 
 
 def test_a_new_configuration_takes_what_was_changed_along(playback: alsamm.PCM) -> None:
-    playback.setup(**SETUP)
+    setup(playback)
     sw = playback.sw_params()
     sw.start_threshold = 777
     hw = alsamm.HwParams(playback)
@@ -99,7 +99,7 @@ def test_a_new_configuration_takes_what_was_changed_along(playback: alsamm.PCM) 
 
 
 def test_a_mapped_rings_own_avail_min_is_kept(playback: alsamm.PCM) -> None:
-    playback.setup(**SETUP | {"access": "MMAP_INTERLEAVED"})
+    setup(playback, access="MMAP_INTERLEAVED")
     with MmapPlayback(playback) as ring:
         ring.control.avail_min = 7  # below a period, which alsa-lib's own setter would refuse
         sw = playback.sw_params()
@@ -114,7 +114,7 @@ def test_a_mapped_rings_own_avail_min_is_kept(playback: alsamm.PCM) -> None:
 
 
 def test_use_after_close(playback: alsamm.PCM) -> None:
-    playback.setup(**SETUP)
+    setup(playback)
     sw = playback.sw_params()
     playback.close()
     with pytest.raises(alsamm.ClosedError):

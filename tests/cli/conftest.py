@@ -38,7 +38,8 @@ def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
 
     def run(*arguments: str | Path) -> Done:
         code = main([str(word) for word in arguments])
-        return Done(code, *capsys.readouterr())
+        said = capsys.readouterr()
+        return Done(code, said.out, said.err)
 
     return run
 

@@ -13,7 +13,7 @@ import alsamm
 from alsamm import sim
 from alsamm.cli import demo
 from alsamm.enums import Access, Format
-from alsamm.wav import FORMATS
+from alsamm.wav import FORMATS, Frames
 from tests.cli.conftest import Cli, noise
 
 WavFile = Callable[..., Path]
@@ -25,7 +25,7 @@ def make_card() -> Iterator[MakeCard]:
     cards: list[sim.Card] = []
 
     def make(**options: Any) -> sim.Card:
-        cards.append(sim.Card("cli", **{"clock": "auto", **options}))
+        cards.append(sim.Card("cli", clock="auto", **options))
         return cards[-1]
 
     yield make
@@ -37,7 +37,7 @@ def make_card() -> Iterator[MakeCard]:
 @pytest.mark.parametrize("channels", [1, 2, 6])
 @pytest.mark.parametrize("sample_format", FORMATS)
 def test_every_kind_of_file_arrives(
-    cli: Cli, wav: WavFile, make_card: MakeCard, sample_format: Format, channels: int, sync_ptr: list[str]
+    cli: Cli, wav: WavFile, make_card: MakeCard, *, sample_format: Format, channels: int, sync_ptr: list[str]
 ) -> None:
     card = make_card()
     done = cli("play", wav(sample_format, channels, frames=40_000), "--device", card.device, *sync_ptr)
@@ -67,8 +67,8 @@ def test_it_goes_by_what_the_card_allows(
 
 
 def test_sizes_are_exact(cli: Cli, wav: WavFile) -> None:
-    done = cli("play", wav(), "--device", "sim:", "--period", "100", "--buffer", "350")
-    assert (done.code, done.told("geometry")) == (0, "S16_LE, 2 channels, 48000 Hz; period 100, buffer 350 frames")
+    done = cli("play", wav(), "--device", "sim:", "--period", "100", "--buffer", "400")
+    assert (done.code, done.told("geometry")) == (0, "S16_LE, 2 channels, 48000 Hz; period 100, buffer 400 frames")
 
 
 def test_mono_is_copied_to_both_channels_where_it_must(cli: Cli, wav: WavFile, make_card: MakeCard) -> None:
@@ -156,9 +156,15 @@ def test_demo_of_no_frames(cli: Cli, wav: WavFile) -> None:
     assert cli("demo", wav(frames=0)).told("equal").startswith("yes")
 
 
-def test_demo_fails_when_they_did_not(cli: Cli, wav: WavFile, make_card: MakeCard, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_demo_fails_when_they_did_not(
+    cli: Cli, wav: WavFile, make_card: MakeCard, monkeypatch: pytest.MonkeyPatch
+) -> None:
     card = make_card()
-    monkeypatch.setattr(sim.Card, "played", lambda _card: noise(Format.S16_LE, 2, 4999))
+
+    def one_frame_short(_: sim.Card) -> Frames:
+        return noise(Format.S16_LE, 2, 4999)
+
+    monkeypatch.setattr(sim.Card, "played", one_frame_short)
     done = cli("demo", wav(), "--device", card.device)
     assert (done.code, done.told("equal")) == (1, "no")
 

@@ -36,7 +36,6 @@ class Device:
     capture: int | None
     qemu: tuple[str, ...] = ()
     wav: bool = False
-    substream: int | None = None
     arches: tuple[str, ...] = ("amd64", "arm64")
 
     @property
@@ -58,11 +57,7 @@ class Device:
 
     def pcm_name(self, number: int | None) -> str | None:
         """The alsa-lib name of PCM ``number`` of this card."""
-        if number is None:
-            return None
-        # Without a number the driver gives any free substream: what plays on one is not heard on another.
-        substream = "" if self.substream is None else f",SUBDEV={self.substream}"
-        return f"hw:CARD={self.card},DEV={number}{substream}"
+        return None if number is None else f"hw:CARD={self.card},DEV={number}"
 
     def pcm_nodes(self) -> list[str]:
         """Below /proc/asound, what exists once this device is there."""
@@ -97,9 +92,9 @@ _USB = "usb-audio,audiodev={audio},bus=xhci.0,port={port}"
 _AMD64 = ("amd64",)
 
 DEVICES: tuple[Device, ...] = (
-    Device("dummy", "Dummy", "snd-dummy", 0, 0, substream=0, arches=_AMD64),
-    Device("dummy-nonint", "Dummy", "snd-dummy", 1, 1, substream=0, arches=_AMD64),
-    Device("aloop", "Loopback", "snd-aloop", 0, 1, substream=0),
+    Device("dummy", "Dummy", "snd-dummy", 0, 0, arches=_AMD64),
+    Device("dummy-nonint", "Dummy", "snd-dummy", 1, 1, arches=_AMD64),
+    Device("aloop", "Loopback", "snd-aloop", 0, 1),
     Device("hda", "HDA", "snd-hda-intel", 0, 0, (_HDA, "hda-duplex,audiodev={audio},bus={name}.0")),
     Device(
         "hda-wav",

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.kernel import cross
 from tests.kernel.images import Image, cache_folder
 
 _BUILD_FILES = ("setup.py", "build_ffi.py", "pyproject.toml")
@@ -34,13 +35,22 @@ def _kept(image: Image, checkout: Path) -> Path:
 
 
 def hand_over(image: Image, checkout: Path, lab: Path) -> None:
-    """Give the guest the modules that an earlier guest compiled from the same sources, if there are any."""
-    if image.is_host_root:
+    """Give the guest the module for its sources: an earlier one, or one compiled here and now if that can be."""
+    if image.is_host_root or not (checkout / "build_ffi.py").is_file():
         return
     kept = _kept(image, checkout)
     (lab / "extension.name").write_text(kept.name)  # now: the sources may change while the guest runs
     if kept.exists():
         shutil.copyfile(kept, lab / "extension.tar")
+        return
+    made = lab / "extension.tar"
+    try:
+        cross.build(checkout, image.root, made)
+    except cross.CrossError as error:
+        made.unlink(missing_ok=True)
+        print(f"lab: the guest must compile the extension, which takes minutes: {error}", flush=True)
+    else:
+        _keep(made, kept)
 
 
 def keep(results: Path) -> None:
@@ -48,7 +58,10 @@ def keep(results: Path) -> None:
     made = results / "extension.tar"
     if not made.exists():
         return
-    kept = cache_folder() / (results / "lab" / "extension.name").read_text()
+    _keep(made, cache_folder() / (results / "lab" / "extension.name").read_text())
+
+
+def _keep(made: Path, kept: Path) -> None:
     temporary = kept.with_suffix(f".{os.getpid()}")
     shutil.copyfile(made, temporary)
     temporary.rename(kept)

@@ -1,0 +1,199 @@
+"""list, info, and everything that can be typed wrong: one line, an exit code, no traceback."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import cffi
+import numpy as np
+import pytest
+
+import alsamm
+from alsamm import PcmInfo, sim
+from alsamm.cli import devices, main
+from alsamm.enums import Direction
+from tests.cli.conftest import Cli
+
+CARDS = [
+    alsamm.Card(0, "Mic", "USB-Audio", "A microphone", "", "", (
+        PcmInfo(0, 0, 0, "cap", "Capture", "", 1, 0, Direction.CAPTURE),
+    )),
+    alsamm.Card(3, "Both", "HDA-Intel", "HDA", "", "", (
+        PcmInfo(3, 0, 0, "a", "ALC", "", 1, 1, Direction.PLAYBACK),
+        PcmInfo(3, 0, 0, "a", "ALC", "", 1, 1, Direction.CAPTURE),
+    )),
+    alsamm.Card(4, "Midi", "x", "No PCM at all", "", "", ()),
+]  # fmt: skip
+
+
+@pytest.fixture
+def cards(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alsamm, "cards", lambda: CARDS)
+
+
+@pytest.fixture
+def no_cards(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alsamm, "cards", list[alsamm.Card])
+
+
+@pytest.mark.usefixtures("cards")
+@pytest.mark.parametrize("command", [(), ("list",)])
+def test_list_marks_the_defaults(cli: Cli, command: tuple[str, ...]) -> None:
+    done = cli(*command)
+    assert (done.code, done.err) == (0, "")
+    assert done.out == (
+        "card 0: A microphone (USB-Audio)\n"
+        "  hw:CARD=Mic,DEV=0  capture   Capture, 0 of 1 free  <- default for capture\n"
+        "card 3: HDA (HDA-Intel)\n"
+        "  hw:CARD=Both,DEV=0  playback  ALC, 1 of 1 free  <- default for playback\n"
+        "  hw:CARD=Both,DEV=0  capture   ALC, 1 of 1 free\n"
+        "card 4: No PCM at all (x)\n"
+        "  no PCM\n"
+    )
+
+
+@pytest.mark.usefixtures("cards")
+def test_list_for_programs(cli: Cli) -> None:
+    listed = json.loads(cli("list", "--json").out)["cards"]
+    assert [card["id"] for card in listed] == ["Mic", "Both", "Midi"]
+    assert [(pcm["name"], pcm["direction"], pcm["default"]) for card in listed for pcm in card["pcms"]] == [
+        ("hw:CARD=Mic,DEV=0", "capture", True),
+        ("hw:CARD=Both,DEV=0", "playback", True),
+        ("hw:CARD=Both,DEV=0", "capture", False),
+    ]
+
+
+@pytest.mark.usefixtures("no_cards")
+def test_without_cards_the_software_card_is_told_of(cli: Cli, tmp_path: Path) -> None:
+    assert cli("list").out == 'no sound card here; commands without --device use the software card, "sim:"\n'
+    assert json.loads(cli("list", "--json").out) == {"cards": []}
+    done = cli("record", tmp_path / "a.wav", "--seconds", "0.05")
+    assert done.out.startswith("no sound card here for capture: using the software card, which hears silence\n")
+    done = cli("play", tmp_path / "a.wav")
+    assert done.out.startswith(
+        "no sound card here for playback: using the software card, as fast as it goes and not in real time\n"
+    )
+    assert cli("info").out.startswith("no sound card here for capture: using the software card\nplayback:   sim:alsamm")
+
+
+@pytest.mark.usefixtures("cards")
+def test_the_default_is_the_first_card_that_can(cli: Cli, tmp_path: Path) -> None:
+    assert devices.default_name(Direction.CAPTURE) == "hw:CARD=Mic,DEV=0"
+    assert devices.default_name(Direction.PLAYBACK) == "hw:CARD=Both,DEV=0"
+    done = cli("record", tmp_path / "a.wav")
+    assert (done.code, "hw:CARD=Mic,DEV=0: " in done.err) == (1, True)  # which is not really there
+
+
+def test_info_tells_both_directions_and_all_versions(cli: Cli) -> None:
+    with sim.Card("told", formats=["S16_LE"], rates=[44_100, 48_000], refuse_control=True) as card:
+        done = cli("info", card.device)
+    assert (done.code, done.err) == (0, "")
+    lines = done.out.splitlines()
+    assert [line.split(":")[0] for line in lines if not line.startswith(" ")] == ["playback", "capture", "versions"]
+    assert lines.count("  format:   S16_LE") == 2
+    assert "  rate:     44100 to 48000 Hz; of the usual ones 44100, 48000" in lines
+    assert "  pages:    status mapped, control SYNC_PTR" in lines
+    versions = (alsamm.__version__, os.uname().release, "alsa-lib 1.", platform.python_version(), cffi.__version__)
+    assert all(version in lines[-1] for version in (*versions, np.__version__))
+
+
+def test_info_of_what_alsa_lib_makes(cli: Cli) -> None:
+    assert "  pages:    none: alsa-lib makes this PCM" in cli("info", "null").out
+
+
+def test_info_of_a_busy_device(cli: Cli) -> None:
+    with sim.Card("busy") as card:
+        card.busy("playback")
+        done = cli("info", card.device)
+        assert done.code == 0
+        assert "sim:busy: " in done.told("playback")
+        card.busy("capture")
+        assert cli("info", card.device).code == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "complaint"),
+    [
+        (("play", "{missing}"), 1, "{missing}: No such file or directory"),
+        (("play", "{folder}"), 1, "{folder}: Is a directory"),
+        (("play", "{text}"), 1, "{text}: no WAV file"),
+        (("demo", "{missing}"), 1, "{missing}: No such file or directory"),
+        (("play", "{sound}", "--device", "nosuch"), 1, "nosuch: "),
+        (("play", "{sound}", "--device", "hw:99"), 1, "hw:99: "),
+        (("play", "{sound}", "--device", "sim:a:b"), 1, "'a:b' is no card name"),
+        (("info", "nosuch"), 1, "nosuch: "),
+        (("record", "{folder}/no/a.wav", "--device", "sim:"), 1, "{folder}/no/a.wav: No such file or directory"),
+        (("play", "{sound}", "--device", "sim:", "--period", "99999999"), 1, "period_size 99999999 frames cannot"),
+        (("play", "{sound}", "--device", "null", "--sync-ptr"), 1, "null cannot be mapped"),
+        (("nosuch",), 2, "invalid choice"),
+        (("play",), 2, "FILE"),
+        (("play", "{sound}", "--period", "0"), 2, "'0' is no whole number above 0"),
+        (("play", "{sound}", "--buffer", "x"), 2, "'x' is no whole number above 0"),
+        (("play", "{sound}", "--loud"), 2, "--loud"),
+        (("record", "a.wav", "--seconds", "nan"), 2, "'nan' is no number of seconds above 0"),
+        (("record", "a.wav", "--seconds", "-1"), 2, "'-1' is no number of seconds above 0"),
+        (("record", "a.wav", "--format", "loud"), 2, "'loud' is no sample format"),
+    ],
+)
+def test_what_cannot_be_is_told_in_one_line(
+    cli: Cli, wav: Callable[..., Path], tmp_path: Path, *, arguments: tuple[str, ...], code: int, complaint: str
+) -> None:
+    (tmp_path / "text").write_text("no sound")
+    names = {"missing": tmp_path / "missing", "folder": tmp_path, "text": tmp_path / "text", "sound": wav()}
+    done = cli(*(word.format(**names) for word in arguments))
+    assert (done.code, done.err.count("\n")) == (code, 1)
+    assert done.err.startswith("alsamm: ")
+    assert complaint.format(**names) in done.err
+
+
+def test_ctrl_c_is_no_traceback(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(alsamm, "cards", interrupt)
+    assert main(["list"]) == 130
+    assert capsys.readouterr().err == ""
+
+
+def test_help_shows_examples(process: Cli) -> None:
+    done = process("--help")
+    assert (done.code, done.err) == (0, "")
+    assert "python -m alsamm record take.wav --seconds 10" in done.out
+    for command in ("list", "info", "play", "record", "demo"):
+        assert process(command, "--help").code == 0
+
+
+def test_as_a_program(process: Cli, wav: Callable[..., Path]) -> None:
+    assert process("--version").out == f"alsamm {alsamm.__version__}\n"
+    done = process("demo", wav(), "--device", "sim:")
+    assert (done.code, done.err, done.told("equal")[:3]) == (0, "", "yes")
+    done = process("play", "/nonexistent")
+    assert (done.code, done.out, done.err) == (1, "", "alsamm: /nonexistent: No such file or directory\n")
+
+
+@pytest.mark.parametrize("arguments", [["list"], ["info", "sim:"]])
+def test_a_closed_pipe(arguments: list[str]) -> None:
+    readable, writable = os.pipe()
+    os.close(readable)
+    command = [sys.executable, "-m", "alsamm", *arguments]
+    done = subprocess.run(command, stdout=writable, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    os.close(writable)
+    assert (done.returncode, done.stderr) == (1, "alsamm: nobody reads the output any more (closed pipe)\n")
+
+
+def test_progress_is_for_terminals_only(wav: Callable[..., Path]) -> None:
+    leader, terminal = os.openpty()
+    command = [sys.executable, "-m", "alsamm", "play", str(wav()), "--device", "sim:"]
+    done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=terminal, timeout=60, check=False)
+    shown = os.read(leader, 10_000).decode()
+    os.close(leader)
+    os.close(terminal)
+    assert done.returncode == 0
+    assert "\rplaying 0.1 of 0.1 s" in shown
+    assert shown.endswith("\r\033[K")
