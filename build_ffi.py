@@ -26,6 +26,7 @@ SOURCES = (
     "sim_file.c",
     "sim_format.c",
     "sim_ioctl.c",
+    "sim_mapping.c",
     "sim_params.c",
     "sim_plugin.c",
     "sim_stream.c",

@@ -42,6 +42,8 @@ int alsamm_hide_ring_from_children(snd_pcm_t *pcm)
     unsigned int channels;
     int error;
 
+    if (snd_pcm_type(pcm) != SND_PCM_TYPE_HW)
+        return 0;
     snd_pcm_hw_params_alloca(&params);
     error = snd_pcm_hw_params_current(pcm, params);
     if (error >= 0)

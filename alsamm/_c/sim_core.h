@@ -10,6 +10,7 @@
 #include <sys/ioctl.h>
 #include <sys/types.h>
 #include <time.h>
+#include <unistd.h>
 #include <sound/asound.h>
 
 #include "sim.h"
@@ -17,7 +18,9 @@
 
 #define SIM_NS 1000000000LL
 #define SIM_DATA_END 0x80000000UL   /* the data area ends where the status page begins */
-#define SIM_FILE_END 0x84000000LL
+#define SIM_STATUS 0x80000000LL      /* SNDRV_PCM_MMAP_OFFSET_STATUS_OLD, where the one page there is lies in the file */
+#define SIM_CONTROL 0x81000000LL
+#define SIM_FILE_END 0x82000000LL
 #define SIM_CHANNEL_STRIDE 65536UL  /* rule F2, as RME's hdsp.c */
 #define SIM_SCRATCH 65536UL
 
@@ -115,6 +118,8 @@ static inline int sim_enter(struct sim_card *card)
     sim_lock(card);
     return 0;
 }
+
+static inline size_t sim_page_size(void) { return (size_t)sysconf(_SC_PAGESIZE); }
 
 static inline unsigned long sim_appl_ptr(const struct sim_pcm *pcm)
 {

@@ -1,9 +1,8 @@
-/* Descriptors and mappings of the software card: what the VFS and the mm layer do for a real one. */
+/* Descriptors of the software card: what the VFS does for a real one. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -12,16 +11,6 @@
 #include <unistd.h>
 
 #include "sim_core.h"
-
-#define STATUS_OLD 0x80000000LL
-#define CONTROL_OLD 0x81000000LL
-#define STATUS_NEW 0x82000000LL
-#define CONTROL_NEW 0x83000000LL
-
-static size_t page_size(void)
-{
-    return (size_t)sysconf(_SC_PAGESIZE);
-}
 
 /* ---- the registry: pushed to, never removed from, so that it is read without a lock ---- */
 
@@ -57,15 +46,15 @@ struct sim_pcm *sim_find(int fd)
 
 static int make_pages(struct sim_pcm *pcm)
 {
-    size_t page = page_size();
+    size_t page = sim_page_size();
     void *status, *control;
 
     if (ftruncate(pcm->memfd, (off_t)SIM_FILE_END) < 0)
         return -errno;
-    status = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, pcm->memfd, (off_t)STATUS_OLD);
+    status = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, pcm->memfd, (off_t)SIM_STATUS);
     if (status == MAP_FAILED)
         return -errno;
-    control = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, pcm->memfd, (off_t)CONTROL_OLD);
+    control = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, pcm->memfd, (off_t)SIM_CONTROL);
     if (control == MAP_FAILED) {
         int error = -errno;
         munmap(status, page);
@@ -155,8 +144,8 @@ void sim_finish(struct sim_pcm *pcm, int state)
     card->linked = 0;
     sim_set_state(pcm, state);
     hide_if_unheld(pcm);
-    munmap((void *)pcm->status, page_size());
-    munmap((void *)pcm->control, page_size());
+    munmap((void *)pcm->status, sim_page_size());
+    munmap((void *)pcm->control, sim_page_size());
     if (pcm->data)
         munmap(pcm->data, pcm->data_length);
     pcm->status = NULL;
@@ -250,151 +239,4 @@ int sim_close(int fd)
 {
     struct sim_pcm *pcm = sim_find(fd);
     return pcm ? sim_close_pcm(pcm) : -EBADF;
-}
-
-/* ---- mappings ---- */
-
-struct mapping {
-    struct mapping *next;
-    struct sim_pcm *pcm;
-    char *address;
-    size_t length;
-    int data;
-};
-
-static pthread_mutex_t mappings_lock = PTHREAD_MUTEX_INITIALIZER; /* taken last, after a card's lock */
-static struct mapping *mappings, **mappings_end = &mappings;
-static atomic_int mappings_count;
-
-atomic_uint sim_generation;
-
-static void in_forked_child(void)
-{
-    atomic_fetch_add(&sim_generation, 1);
-    pthread_mutex_init(&mappings_lock, NULL);
-    mappings = NULL;
-    mappings_end = &mappings;
-    atomic_store(&mappings_count, 0);
-}
-
-__attribute__((constructor)) static void watch_forks(void)
-{
-    pthread_atfork(NULL, NULL, in_forked_child);
-}
-
-static int check_page(const struct sim_pcm *pcm, int control, size_t length, int prot)
-{
-    const struct sim_config *config = &pcm->card->config;
-    int sync_applptr = config->refuse_control && !config->refuse_status;
-
-    if (control ? config->refuse_control : config->refuse_status)
-        return -ENXIO;
-    if (!control && sync_applptr && pcm->user_pversion < SNDRV_PROTOCOL_VERSION(2, 0, 14))
-        return -ENXIO; /* rule A3 */
-    return !(prot & PROT_READ) || length != page_size() ? -EINVAL : 0; /* rule C6 */
-}
-
-static int check_data(const struct sim_pcm *pcm, long long offset, size_t length, int prot) /* rules C7, C8 */
-{
-    if (!(prot & (pcm->capture ? PROT_READ : PROT_READ | PROT_WRITE)))
-        return -EINVAL;
-    if (pcm->state == SNDRV_PCM_STATE_OPEN)
-        return -EBADFD;
-    if (!(pcm->info & SNDRV_PCM_INFO_MMAP))
-        return -ENXIO;
-    if (pcm->access == SNDRV_PCM_ACCESS_RW_INTERLEAVED || pcm->access == SNDRV_PCM_ACCESS_RW_NONINTERLEAVED)
-        return -EINVAL;
-    if (offset < 0 || length > pcm->data_length || (unsigned long long)offset > pcm->data_length - length)
-        return -EINVAL;
-    return 0;
-}
-
-static int map(struct sim_pcm *pcm, int fd, long long offset, size_t length, int prot, void *at, int data, void **out)
-{
-    struct mapping *made = malloc(sizeof *made);
-    void *address;
-
-    if (!made)
-        return -ENOMEM;
-    pthread_mutex_lock(&mappings_lock);
-    address = mmap(at, length, prot, MAP_SHARED | (at ? MAP_FIXED : 0), fd, (off_t)offset);
-    if (address == MAP_FAILED) {
-        int error = -errno;
-        pthread_mutex_unlock(&mappings_lock);
-        free(made);
-        return error;
-    }
-    *made = (struct mapping){.pcm = pcm, .address = address, .length = length, .data = data};
-    *mappings_end = made;
-    mappings_end = &made->next;
-    atomic_fetch_add(&mappings_count, 1);
-    atomic_fetch_add(data ? &pcm->mmap_count : &pcm->page_maps, 1);
-    pthread_mutex_unlock(&mappings_lock);
-    *out = address;
-    return 0;
-}
-
-int sim_mmap(struct sim_pcm *pcm, int fd, long long offset, size_t length, int prot, void *at, void **out)
-{
-    int error = sim_enter(pcm->card), data = 0;
-
-    if (error < 0)
-        return error;
-    if (pcm->memfd < 0 || pcm->shutdown) {
-        error = -ENODEV;
-    } else if (offset == STATUS_OLD || offset == STATUS_NEW) {
-        error = check_page(pcm, 0, length, prot);
-        prot &= ~PROT_WRITE; /* since Linux 6.1 (rule C6) */
-        offset = STATUS_OLD;
-    } else if (offset == CONTROL_OLD || offset == CONTROL_NEW) {
-        error = check_page(pcm, 1, length, prot);
-        offset = CONTROL_OLD;
-    } else {
-        error = check_data(pcm, offset, length, prot);
-        data = 1;
-    }
-    if (error == 0)
-        error = map(pcm, fd, offset, length, prot, at, data, out);
-    sim_unlock(pcm->card);
-    return error;
-}
-
-/* Takes one mapping that lay within the range out of the list. The oldest of an address: by now another thread may have
- * been given the same place. */
-static struct sim_pcm *forget_one(const char *start, const char *end, const char **after)
-{
-    struct sim_pcm *pcm = NULL;
-
-    pthread_mutex_lock(&mappings_lock);
-    for (struct mapping **link = &mappings; *link; link = &(*link)->next) {
-        struct mapping *gone = *link;
-        if (gone->address < start || gone->address >= end || gone->address < *after)
-            continue;
-        *link = gone->next;
-        if (mappings_end == &gone->next)
-            mappings_end = link;
-        pcm = gone->pcm;
-        *after = gone->address + 1;
-        atomic_fetch_sub(&mappings_count, 1);
-        atomic_fetch_sub(gone->data ? &pcm->mmap_count : &pcm->page_maps, 1);
-        free(gone);
-        break;
-    }
-    pthread_mutex_unlock(&mappings_lock);
-    return pcm;
-}
-
-int sim_munmapped(void *address, size_t length)
-{
-    const char *start = address, *after = start;
-    struct sim_pcm *pcm;
-
-    if (atomic_load_explicit(&mappings_count, memory_order_relaxed) == 0)
-        return 0;
-    while ((pcm = forget_one(start, start + length, &after)) != NULL) {
-        sim_lock(pcm->card);
-        sim_try_release(pcm);
-        sim_unlock(pcm->card);
-    }
-    return 0;
 }

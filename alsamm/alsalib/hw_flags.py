@@ -136,7 +136,7 @@ class HwFlags:
         """Whether the card interrupts at each period. Without, no poll and no wait is ever woken by it (rule H6).
 
         Setting it False raises UnsupportedError where the card cannot (``can_disable_period_wakeup``). A blocking PCM
-        then has no writei and readi, which would sleep for ever; mapped rings, ``wait`` and ``drain`` look by themselves.
+        then has no writei and readi, which would sleep for ever; mapped rings, ``wait`` and ``drain`` look themselves.
         """
         return bool(self._switch("get_period_wakeup"))
 

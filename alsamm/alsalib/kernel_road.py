@@ -92,6 +92,16 @@ class KernelRoad(KernelOps):
             message = "nothing to play was written; start() needs frames, or a stop_threshold of boundary"
             raise errors.Underrun(errno.EPIPE, message, error.func, self._name) from None
 
+    def hwsync(self) -> None:
+        """See Road."""
+        with self._end_of_drain():
+            super().hwsync()
+
+    def delay(self) -> int:
+        """See Road."""
+        with self._end_of_drain():
+            return super().delay()
+
     def link(self, other: Road) -> None:
         """See Road."""
         if not isinstance(other, KernelRoad):
@@ -162,12 +172,23 @@ class KernelRoad(KernelOps):
     def _fresh(self) -> CData:
         """With the card's position of now. A capture that drains has no other than the one it stopped at (rule D6)."""
         try:
-            return self._query(lib.ALSAMM_SYNC_HWSYNC)
+            with self._end_of_drain():
+                return self._query(lib.ALSAMM_SYNC_HWSYNC)
         except errors.StateError:
             now = self._query()
             if now.state != State.DRAINING:
                 raise
             return now
+
+    @contextmanager
+    def _end_of_drain(self) -> Generator[None]:
+        """Whoever makes the kernel find that all is played gets EPIPE, as if it were an xrun (snd_pcm_update_state)."""
+        try:
+            yield
+        except errors.XrunError:
+            if self.state() != State.SETUP:
+                raise
+            raise errors.StateError(f"{self._name}: drained to the end, and stopped") from None
 
     def _avail_of(self, now: CData, geometry: Geometry) -> int:
         return lib.fast_ring_avail(

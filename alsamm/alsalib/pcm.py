@@ -183,6 +183,8 @@ class PCM(PcmStream):
         defaults = SwParams(self)
         defaults.tstamp, defaults.tstamp_type = True, ClockType.MONOTONIC
         install(defaults)
+        if self._open.is_kernel and hw.access in (Access.MMAP_INTERLEAVED, Access.MMAP_NONINTERLEAVED):
+            check(lib.alsamm_hide_ring_from_children(handle), "snd_pcm_mmap_begin", self._name)
 
     @contextmanager
     def _keeping_avail_min(self, sw: SwParams) -> Generator[None]:

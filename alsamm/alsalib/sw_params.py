@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import errno
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from alsamm import errors
 from alsamm._c import check, ffi, lib
+from alsamm.alsalib.hw_flags import Configurable
 from alsamm.alsalib.quantity import whole_number
 from alsamm.enums import ClockType
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from alsamm._c._native import CData
-    from alsamm.alsalib.hw_flags import Configurable
 
 __all__ = ["SwParams", "current", "install"]
 
@@ -35,6 +35,14 @@ _TYPES: Mapping[str, str] = MappingProxyType(
 )
 
 
+class Configured(Configurable, Protocol):
+    """A PCM that tells its geometry too."""
+
+    def geometry(self) -> Geometry:
+        """What is configured; raises StateError before that."""
+        ...
+
+
 class SwParams:
     """The software parameters of a configured PCM (snd_pcm_sw_params_current), to be changed for PCM.configure.
 
@@ -46,7 +54,7 @@ class SwParams:
     Synchronization: none; one thread at a time.
     """
 
-    def __init__(self, pcm: Configurable) -> None:
+    def __init__(self, pcm: Configured) -> None:
         self._pcm = pcm
         self._changed: dict[str, int] = {}
         self._params = current(pcm)
@@ -86,7 +94,7 @@ class SwParams:
 
     @avail_min.setter
     def avail_min(self, value: int) -> None:
-        self._put("avail_min", value, 1)  # 0 would make every poll ready (rule I4)
+        self._put("avail_min", value, _period_size(self._pcm))
 
     @property
     def silence_threshold(self) -> int:
@@ -152,6 +160,12 @@ class SwParams:
     def _note(self, name: str, value: int) -> None:
         _give(self._pcm, self._params, name, int(value))
         self._changed[name] = int(value)
+
+
+def _period_size(pcm: Configurable) -> int:
+    sizes = ffi.new("snd_pcm_uframes_t[2]")
+    check(lib.snd_pcm_get_params(pcm.handle, sizes, sizes + 1), "snd_pcm_get_params", pcm.name)
+    return int(sizes[1])
 
 
 def install(sw: SwParams) -> None:

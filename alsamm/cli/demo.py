@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from alsamm.cli.devices import opened
 from alsamm.cli.loopback import Listener, far_end
 from alsamm.cli.play import configure, device_of, play_file, sound_of
 from alsamm.cli.report import tell
+from alsamm.cli.streams import silence
 from alsamm.cli.widening import widened
 from alsamm.enums import Direction
 from alsamm.wav import WavReader
@@ -39,16 +42,15 @@ def run(arguments: argparse.Namespace) -> int:
             return 0
     with WavReader(arguments.file) as again:
         wanted = widened(sound_of(again), sound)(again.read_all())
-    return _compare(arrived, wanted, "the software card" if hearing is None else hearing)
-
-
-def _compare(arrived: Frames, wanted: Frames, where: str) -> int:
-    if find(arrived, wanted) is None:
+    where = "the software card" if hearing is None else hearing
+    start = find(arrived, wanted)
+    if start is None:
         tell("arrived", f"{len(arrived)} frames at {where}, among them not the file's {len(wanted)} in one piece")
         tell("equal", "no")
         return 1
-    extra = len(arrived) - len(wanted)
-    tell("arrived", f"{len(wanted)} frames at {where}" + (f", and {extra} around them" if extra else ""))
+    around = np.concatenate([arrived[:start], arrived[start + len(wanted) :]])
+    silent = np.array_equal(around, silence(sound, len(around)))
+    tell("arrived", f"{len(wanted)} frames at {where}, with {'silence' if silent else 'something else'} around them")
     tell("equal", "yes: every sample of the file arrived, in order, unchanged")
     return 0
 

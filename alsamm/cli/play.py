@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import alsamm
 from alsamm.cli.devices import NOT_IN_REAL_TIME, name_for, opened
 from alsamm.cli.report import Progress, tell
-from alsamm.cli.streams import Sizes, Sound, choose, describe, sink
+from alsamm.cli.streams import Sizes, Sound, choose, describe, silence, sink
 from alsamm.cli.widening import difference, widened, wider
 from alsamm.enums import Direction
 from alsamm.wav import WavReader
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from alsamm.wav import Frames
 
 __all__ = ["Sent", "configure", "device_of", "play_file", "run", "sound_of"]
+
+
+_TAIL = 10  # of a second, as alsa-lib puts behind a drain
 
 
 @dataclass
@@ -70,35 +73,43 @@ def play_file(arguments: argparse.Namespace, wav: WavReader, pcm: alsamm.PCM, so
         tell("geometry", describe(pcm.geometry()))
         if words := difference(given, sound):
             tell("widening", f"{words}; nothing is lost")
-        sent = _send(out, map(widened(given, sound), wav.blocks()), progress)
+        sent = _send(out, map(widened(given, sound), wav.blocks()), sound, progress)
     if wav.complaint:
         tell("note", wav.complaint)
-    tell("sent", f"{sent.frames} frames, {sent.frames / wav.rate:.2f} s of sound in {sent.seconds:.2f} s")
+    took = f"{sent.frames / wav.rate:.2f} s of sound and 0.1 s of silence in {sent.seconds:.2f} s"
+    tell("sent", f"{sent.frames} frames: {took}")
     tell("xruns", sent.xruns)
     return sent
 
 
-def _send(out: Sink, blocks: Iterable[Frames], progress: Progress) -> Sent:
+def _send(out: Sink, blocks: Iterable[Frames], sound: Sound, progress: Progress) -> Sent:
     sent = Sent()
     started = time.monotonic()
     for block in blocks:
-        done = 0
-        while done < len(block):
-            try:
-                if done_now := out.write(block[done:]):
-                    done += done_now
-                    progress.at(sent.frames + done)
-                else:
-                    out.wait()
-            except alsamm.XrunError:  # noqa: PERF203 -- around a system call or a copy it costs nothing
-                sent.xruns += 1
-                out.prepare()
-            except alsamm.SuspendedError:
-                out.prepare()
-        sent.frames += done
+        _write(out, block, sent)
+        sent.frames += len(block)
+        progress.at(sent.frames)
     try:
+        # snd-aloop silences a piece of the last milliseconds of a drain, USB devices forget theirs when they are closed:
+        # let that be silence.
+        _write(out, silence(sound, sound.rate // _TAIL), sent)
         out.drain()
     except alsamm.XrunError:
         sent.xruns += 1
     sent.seconds = time.monotonic() - started
     return sent
+
+
+def _write(out: Sink, block: Frames, sent: Sent) -> None:
+    done = 0
+    while done < len(block):
+        try:
+            if done_now := out.write(block[done:]):
+                done += done_now
+            else:
+                out.wait()
+        except alsamm.XrunError:  # noqa: PERF203 -- around a system call or a copy it costs nothing
+            sent.xruns += 1
+            out.prepare()
+        except alsamm.SuspendedError:
+            out.prepare()

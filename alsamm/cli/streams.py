@@ -7,6 +7,8 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
+
 import alsamm
 from alsamm.cli.devices import opened_by_kernel
 from alsamm.enums import Access, Format
@@ -14,7 +16,7 @@ from alsamm.enums import Access, Format
 if TYPE_CHECKING:
     from alsamm.wav import Frames
 
-__all__ = ["Sink", "Sizes", "Sound", "Source", "choose", "describe", "sink", "source"]
+__all__ = ["Sink", "Sizes", "Sound", "Source", "choose", "describe", "silence", "sink", "source"]
 
 _PERIOD = 1024
 _PERIODS = 16
@@ -180,6 +182,12 @@ def _mapped(pcm: alsamm.PCM, sync_ptr: bool) -> bool:
     if sync_ptr and not mapped:
         raise alsamm.UnsupportedError(f"{pcm.name} cannot be mapped, so there is no choice of SYNC_PTR")
     return mapped
+
+
+def silence(sound: Sound, frames: int) -> Frames:
+    """So many silent frames."""
+    samples = np.frombuffer(sound.format.silence * (frames * sound.channels), sound.format.dtype.base)
+    return samples.reshape((frames, sound.channels, *sound.format.dtype.shape))
 
 
 def describe(geometry: alsamm.Geometry) -> str:

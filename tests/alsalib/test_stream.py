@@ -366,3 +366,20 @@ def test_alsa_libs_road_has_descriptors_too(opened: Open) -> None:
     setup(pcm)
     assert pcm.fileno() == pcm.poll_descriptors()[0][0]
     assert pcm.poll_revents([(pcm.fileno(), select.POLLOUT)]) & select.POLLOUT
+
+
+def test_the_end_of_a_drain_is_no_xrun(opened: Open) -> None:
+    """The kernel answers EPIPE to whoever makes it find that all is played (seen on HDA without interrupts)."""
+    with sim.Card("quiet", clock="manual", interrupts=False) as silent:
+        uses: list[Callable[[PCM], object]] = [PCM.hwsync, PCM.avail, PCM.delay]
+        for use in uses:
+            pcm = opened(silent.device, "playback", blocking=False)
+            setup(pcm)
+            pcm.writei(ones(512))
+            with pytest.raises(alsamm.WouldBlockError):
+                pcm.drain()
+            silent.advance(2_048)
+            with pytest.raises(alsamm.StateError, match="drained to the end"):
+                use(pcm)
+            assert state(pcm) is State.SETUP
+            pcm.close()

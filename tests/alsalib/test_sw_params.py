@@ -43,9 +43,9 @@ def test_what_is_set_reaches_the_card(playback: alsamm.PCM, card: sim.Card) -> N
     [
         ("start_threshold", -1, "start_threshold -1 cannot be had; 0 to"),
         ("stop_threshold", 0, "stop_threshold 0 cannot be had; 1 to"),
-        ("avail_min", 0, "avail_min 0 cannot be had; 1 to"),
-        ("avail_min", 255, "avail_min 255 cannot be had; the least is 256"),
-        ("avail_min", 1 << 63, "cannot be had; 1 to"),
+        ("avail_min", 0, "avail_min 0 cannot be had; 256 to"),
+        ("avail_min", 255, "avail_min 255 cannot be had; 256 to"),
+        ("avail_min", 1 << 63, "cannot be had; 256 to"),
         ("silence_threshold", 1024, "silence_threshold 1024 cannot be had; it must be less than the buffer"),
         ("silence_size", 1025, "silence_size 1025 cannot be had"),
     ],

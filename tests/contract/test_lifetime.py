@@ -159,34 +159,35 @@ def test_a_fork_does_not_hold_the_card(open_ring: OpenRing, device: Target, dire
     """The child has neither the mapping (rule C9) nor a way to move our pointers, and its views do not kill it."""
     ring = open_ring(direction)
     view = ring.channel(0)
-    ready, go = os.pipe(), os.pipe()
+    to_us, to_child = os.pipe(), os.pipe()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # the software card has a thread
         child = os.fork()
     if child == 0:
         code = 1
         try:
+            os.close(to_child[1])
             closed = ring.closed and ring.status.closed
             view.sum()
             try:
                 ring.avail()
             except alsamm.ClosedError:
                 code = 0 if closed else 2
-            os.write(ready[1], b"x")
-            os.read(go[0], 1)
+            os.write(to_us[1], b"x")
+            os.read(to_child[0], 1)  # until the parent has done
         finally:
             os._exit(code)
-    os.read(ready[0], 1)
+    os.close(to_us[1])
     try:
+        assert os.read(to_us[0], 1) == b"x", "the child died"
         del view
         assert ring.state is State.PREPARED
         ring.close()
         configure(ring.device)
     finally:
-        os.write(go[1], b"x")
-        _, status = os.waitpid(child, 0)
-        for fd in (*ready, *go):
+        for fd in (to_child[1], to_child[0], to_us[0]):
             os.close(fd)
+        _, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == 0
 
 

@@ -54,7 +54,7 @@ def test_more_than_one_poll_descriptor(open_pcm: OpenPcm, device: Target, direct
         assert device.card is not None or not os.path.exists("/dev/snd/timer")
         return
     if len(pcm.poll_descriptors()) > 1:
-        with pytest.raises(alsamm.UnsupportedError, match="descriptors"):
+        with pytest.raises(alsamm.UnsupportedError, match="descriptor"):
             kind_of(direction)(pcm)
 
 

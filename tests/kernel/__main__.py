@@ -17,6 +17,7 @@ from tests.kernel import guest, images, table
 _PROJECT = Path(__file__).resolve().parents[2]
 _KEPT_RUNS = 12
 _TAIL = 40
+_SUITE = ("tests/contract", "tests/kernel")
 _STILL_AFTER = 60
 _COMPLAINTS = ("WARNING: ", "BUG: ", "Oops", "Kernel panic", "Internal error")
 
@@ -39,10 +40,11 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _suite(expression: str | None) -> str:
-    """The script that runs the contract suite on the devices that the guest found."""
+def _suite(checkout: Path, expression: str | None) -> str:
+    """The script that runs the contract suite, and the cases of this folder, on the devices that the guest found."""
+    folders = [folder for folder in _SUITE if (checkout / folder).is_dir()]
     words = [
-        'exec "$LAB_PYTHON" -m pytest tests/contract --devices="$LAB_DEVICES"',
+        f'exec "$LAB_PYTHON" -m pytest {" ".join(folders)} --devices="$LAB_DEVICES"',
         '--junitxml="$ALSAMM_LAB_RESULTS/contract.xml" -v --color=no -p no:cacheprovider',
         f"-o faulthandler_timeout={_STILL_AFTER}",
     ]
@@ -121,7 +123,7 @@ def _run(arguments: argparse.Namespace) -> int:
     task = guest.Task(
         image=image,
         devices=chosen,
-        command=command or _suite(arguments.expression),
+        command=command or _suite(arguments.checkout.resolve(), arguments.expression),
         checkout=arguments.checkout.resolve(),
         results=results,
         timeout=float("inf") if arguments.shell else arguments.timeout,

@@ -112,6 +112,8 @@ def _prepare_amd64(series: str, *, refresh: bool) -> Image:
 def _prepare_arm64(series: str, *, refresh: bool) -> Image:
     kernel = "linux-image-arm64" if series == "6.1" else f"linux-image-{series}-arm64"
     packages = [*_ARM64_PACKAGES, kernel]
+    # Nothing is run in the root, so no privilege is needed to make it.
+    mode = "root" if os.geteuid() == 0 else "chrootless"
     recipe = hashlib.sha256(f"{ARM64_SUITE} {_ARM64_TOUCHES} {packages}".encode()).hexdigest()[:12]
 
     def make(folder: Path) -> None:
@@ -121,7 +123,14 @@ def _prepare_arm64(series: str, *, refresh: bool) -> Image:
         try:
             _run(
                 [
-                    *(mmdebstrap, "--quiet", "--variant=extract", "--architectures=arm64", "--format=tar"),
+                    *(
+                        mmdebstrap,
+                        "--quiet",
+                        f"--mode={mode}",
+                        "--variant=extract",
+                        "--architectures=arm64",
+                        "--format=tar",
+                    ),
                     *(f"--include={','.join(packages)}", ARM64_SUITE, str(archive)),
                 ]
             )

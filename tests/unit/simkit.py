@@ -12,7 +12,7 @@ from alsamm.enums import Access, Format, State
 from alsamm.sim import Card
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
     from alsamm._c._native import CData
 
@@ -140,7 +140,7 @@ class Raw:
 
 
 @contextmanager
-def card_of(**options: Any) -> Iterator[Card]:
+def card_of(**options: Any) -> Generator[Card]:
     with Card("unit", **options) as card:
         yield card
 
@@ -148,7 +148,7 @@ def card_of(**options: Any) -> Iterator[Card]:
 @contextmanager
 def raw(
     capture: bool = False, prepared: bool = True, geometry: dict[str, Any] | None = None, **options: Any
-) -> Iterator[Raw]:
+) -> Generator[Raw]:
     """One direction of a new card, configured with 64-frame periods and a 256-frame ring of mono S16 and prepared."""
     with card_of(**options) as card:
         pcm = Raw(card, capture)

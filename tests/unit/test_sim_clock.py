@@ -167,10 +167,10 @@ def test_realtime_thread_moves_the_page_by_itself() -> None:
 
 
 def test_realtime_wakes_poll() -> None:
-    with raw(clock="realtime", geometry={"period": 480, "buffer": 1920}) as pcm:
-        pcm.commit(1920)
-        pcm.op("start")
+    with raw(clock="realtime", geometry={"period": 480, "buffer": 48_000}) as pcm:
+        pcm.commit(48_000)
         began = time.monotonic()
+        pcm.op("start")
         assert pcm.poll(5000) == (1, lib.POLLOUT)
         assert time.monotonic() - began >= 0.0099
 
