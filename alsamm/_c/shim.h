@@ -1,6 +1,6 @@
 /* What Python may call of our own C. This one file is read by the compiler and by cffi (build_ffi.py), so that a
  * declaration stands once. Nothing here names a kernel struct: <sound/asound.h> and <alsa/asoundlib.h> do not
- * compile together, so kernel structs live in kernel.c, ring.c and sim.c alone.
+ * compile together, so kernel structs live in our C files and never here.
  *
  * Results: zero or more is success, a negative value is -errno (as in alsa-lib).
  * A name that begins with fast_ keeps the GIL (gil.h): it never sleeps and its work is bounded. */
@@ -63,7 +63,7 @@ int alsamm_unmap(void *address, size_t length);
 int alsamm_forked(void *address, size_t length);
 size_t alsamm_page_size(void);
 
-/* ---- ring.c: pointers and samples ---- */
+/* ---- pages.c, ring.c, samples.c, wait.c: pointers and samples ---- */
 
 /* The status and control pages of one PCM. NULL: the kernel refuses that page, SYNC_PTR on fd stands in. */
 struct alsamm_pages {

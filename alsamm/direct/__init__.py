@@ -2,7 +2,7 @@
 
 from alsamm.direct.capture import CaptureIter, MmapCapture
 from alsamm.direct.control import Control
-from alsamm.direct.mmap_io import Transports
+from alsamm.direct.pages import Transports
 from alsamm.direct.playback import MmapPlayback
 from alsamm.direct.samples import RawSamples
 from alsamm.direct.status import Status

@@ -6,7 +6,7 @@ import errno
 import sys
 import warnings
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -15,11 +15,11 @@ from alsamm._c import CAPTURE_FAILURES, PLAYBACK_FAILURES, failure, ffi, lib
 from alsamm._c.ops import KernelOps
 from alsamm.direct.control import Control
 from alsamm.direct.mapping import Mapping, channels_of
-from alsamm.direct.pages import Pages
+from alsamm.direct.pages import Pages, Transports
 from alsamm.direct.samples import RawSamples
 from alsamm.direct.status import Status
 from alsamm.direct.sync_ptr import SyncPtrStatus
-from alsamm.enums import Access, Direction, State, Transport
+from alsamm.enums import Access, Direction, State
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -28,24 +28,12 @@ if TYPE_CHECKING:
 
     from alsamm.device import Device, Geometry
 
-__all__ = ["MmapIO", "Transports"]
+__all__ = ["MmapIO"]
 
 _START_DUE: int = lib.ALSAMM_START_DUE
 # A copy of more bytes than this gives up the GIL: tens of microseconds at the least, so that 30 more do not matter.
 _LONG_COPY_BYTES = 1 << 18
 _MMAP_ACCESSES = (Access.MMAP_INTERLEAVED, Access.MMAP_NONINTERLEAVED, Access.MMAP_COMPLEX)
-
-
-class Transports(NamedTuple):
-    """By which road each page is reached; the kernel decides for each by itself (rule C3)."""
-
-    status: Transport
-    control: Transport
-
-    def __str__(self) -> str:
-        if self.status == self.control:
-            return str(self.status)
-        return f"status {self.status}, control {self.control}"
 
 
 class MmapIO(KernelOps):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import weakref
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from alsamm import errors
 from alsamm._c import check, failure, ffi, lib
@@ -15,13 +15,25 @@ from alsamm.enums import Transport
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["PageView", "Pages", "require_pcm"]
+__all__ = ["PageView", "Pages", "Transports", "require_pcm"]
 
 
 _NOT_A_PCM = {errno.ENOTTY, errno.EINVAL, errno.ENOSYS, errno.EBADF, errno.EOPNOTSUPP}
 # ENXIO is the kernel's word for "not this page on this card or machine"; the rest are what sandboxes and old kernels
 # say.
 _REFUSED = {errno.ENXIO, errno.EACCES, errno.EINVAL, errno.ENODEV}
+
+
+class Transports(NamedTuple):
+    """By which road each page is reached; the kernel decides for each by itself (rule C3)."""
+
+    status: Transport
+    control: Transport
+
+    def __str__(self) -> str:
+        if self.status == self.control:
+            return str(self.status)
+        return f"status {self.status}, control {self.control}"
 
 
 def require_pcm(fd: int) -> None:

@@ -1,0 +1,104 @@
+/* What the files of the hot path share: a look at both pointers, and the publishing of ours. C only.
+ *
+ * Order (rule K1): samples first, then appl_ptr with release; hw_ptr with acquire, then samples. Where a page is refused,
+ * SYNC_PTR and the stream lock inside it do the same. */
+#ifndef ALSAMM_DIRECT_H
+#define ALSAMM_DIRECT_H
+
+#include <errno.h>
+#include <string.h>
+#include <sound/asound.h>
+
+#include "shim.h"
+#include "ring.h"
+
+typedef const struct snd_pcm_mmap_status status_page;
+typedef struct snd_pcm_mmap_control control_page;
+
+#define NS(t) ((long long)(t).tv_sec * 1000000000LL + (long long)(t).tv_nsec)
+
+struct view { /* both pointers and the state at one time, as far as the road allows */
+    int state;
+    unsigned long hw_ptr, appl_ptr;
+};
+
+/* pages.c: SYNC_PTR, without and with a question to the card */
+int direct_query(struct alsamm_pages *pages, struct alsamm_snapshot *now);
+int direct_query_fresh(struct alsamm_pages *pages, struct alsamm_snapshot *now);
+
+/* samples.c: the format's silence from a position on; frames is at most the buffer */
+void direct_silence(struct alsamm_ring *ring, unsigned long position, unsigned long frames);
+
+static inline int both_mapped(const struct alsamm_pages *pages)
+{
+    return pages->status && pages->control;
+}
+
+/* By load, or one SYNC_PTR for all when either page is refused or, both NULL, the ring is closed. */
+static inline int look(struct alsamm_pages *pages, int fresh, struct view *out)
+{
+    struct alsamm_snapshot now;
+    int error;
+
+    if (both_mapped(pages)) {
+        status_page *status = pages->status;
+        control_page *control = pages->control;
+
+        out->state = (int)__atomic_load_n(&status->state, __ATOMIC_RELAXED);
+        out->hw_ptr = __atomic_load_n(&status->hw_ptr, __ATOMIC_ACQUIRE);
+        out->appl_ptr = __atomic_load_n(&control->appl_ptr, __ATOMIC_RELAXED);
+        return 0;
+    }
+    error = fresh ? direct_query_fresh(pages, &now) : direct_query(pages, &now);
+    if (error < 0)
+        return error;
+    out->state = now.state;
+    out->hw_ptr = now.hw_ptr;
+    out->appl_ptr = now.appl_ptr;
+    return 0;
+}
+
+/* What a transfer may do in a state: the kernel would take an appl_ptr in any (rule D8), so we refuse (N). */
+static inline int may_transfer(const struct alsamm_ring *ring, int state)
+{
+    switch (state) {
+    case SNDRV_PCM_STATE_PREPARED:
+    case SNDRV_PCM_STATE_RUNNING:
+    case SNDRV_PCM_STATE_PAUSED: return 0;
+    case SNDRV_PCM_STATE_DRAINING: return ring->capture ? 0 : -EBADFD;
+    case SNDRV_PCM_STATE_XRUN: return -EPIPE;
+    case SNDRV_PCM_STATE_SUSPENDED: return -ESTRPIPE;
+    case SNDRV_PCM_STATE_DISCONNECTED: return -ENODEV;
+    default: return -EBADFD;
+    }
+}
+
+static inline unsigned long available(const struct alsamm_ring *ring, const struct view *now)
+{
+    return ring_avail(ring->capture, now->hw_ptr, now->appl_ptr, ring->buffer_size, ring->boundary);
+}
+
+/* Rule G6: the kernel starts nothing when appl_ptr moves by mmap. */
+static inline long start_due(const struct alsamm_ring *ring, const struct view *before, unsigned long committed)
+{
+    unsigned long avail, filled;
+
+    if (before->state != SNDRV_PCM_STATE_PREPARED || ring->capture)
+        return 0;
+    avail = available(ring, before);
+    filled = avail < ring->buffer_size ? ring->buffer_size - avail : 0;
+    filled += committed;
+    return filled > 0 && filled >= ring->start_threshold ? ALSAMM_START_DUE : 0;
+}
+
+static inline long publish(struct alsamm_ring *ring, const struct view *now, unsigned long frames)
+{
+    int error;
+
+    if (frames == 0)
+        return 0;
+    error = fast_set_appl_ptr(&ring->pages, ring_advance(now->appl_ptr, frames, ring->boundary));
+    return error < 0 ? error : (long)frames | start_due(ring, now, frames);
+}
+
+#endif
