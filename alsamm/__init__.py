@@ -1,15 +1,101 @@
-"""Sound through the kernel's own memory: alsa-lib sets a card up, then samples and pointers move without system calls."""
+"""Sound through the kernel's own memory: alsa-lib sets a card up, then samples and pointers move by themselves."""
 
-from alsamm._version import VERSION as __version__
-from alsamm.alsalib import *  # noqa: F403 -- each folder's __all__ is its public face
-from alsamm.alsalib import __all__ as _alsalib
-from alsamm.device import Device, Geometry
-from alsamm.direct import *  # noqa: F403
-from alsamm.direct import __all__ as _direct
-from alsamm.enums import *  # noqa: F403
-from alsamm.enums import __all__ as _enums
-from alsamm.errors import *  # noqa: F403
-from alsamm.errors import __all__ as _errors
+from alsamm._version import __version__
+from alsamm.alsalib import (
+    PCM,
+    Card,
+    HwParams,
+    Interval,
+    PcmInfo,
+    PcmStatus,
+    SwParams,
+    cards,
+    pcms,
+)
+from alsamm.device import (
+    Device,
+    Geometry,
+)
+from alsamm.direct import (
+    CaptureIter,
+    Control,
+    MmapCapture,
+    MmapPlayback,
+    RawSamples,
+    Status,
+    SyncPtrStatus,
+    Transports,
+)
+from alsamm.enums import (
+    Access,
+    ClockType,
+    Direction,
+    Format,
+    State,
+    Transport,
+)
+from alsamm.errors import (
+    AlsaError,
+    AlsaOSError,
+    ArgumentError,
+    ArgumentTypeError,
+    ClosedError,
+    DeviceAccessError,
+    DeviceBusyError,
+    DeviceLostError,
+    DeviceNotFoundError,
+    Overrun,
+    ParameterError,
+    StateError,
+    SuspendedError,
+    Underrun,
+    UnsupportedError,
+    WouldBlockError,
+    XrunError,
+)
 
-__all__ = ["Device", "Geometry", "__version__"]
-__all__ += [*_alsalib, *_direct, *_enums, *_errors]
+__all__ = [
+    "PCM",
+    "Access",
+    "AlsaError",
+    "AlsaOSError",
+    "ArgumentError",
+    "ArgumentTypeError",
+    "CaptureIter",
+    "Card",
+    "ClockType",
+    "ClosedError",
+    "Control",
+    "Device",
+    "DeviceAccessError",
+    "DeviceBusyError",
+    "DeviceLostError",
+    "DeviceNotFoundError",
+    "Direction",
+    "Format",
+    "Geometry",
+    "HwParams",
+    "Interval",
+    "MmapCapture",
+    "MmapPlayback",
+    "Overrun",
+    "ParameterError",
+    "PcmInfo",
+    "PcmStatus",
+    "RawSamples",
+    "State",
+    "StateError",
+    "Status",
+    "SuspendedError",
+    "SwParams",
+    "SyncPtrStatus",
+    "Transport",
+    "Transports",
+    "Underrun",
+    "UnsupportedError",
+    "WouldBlockError",
+    "XrunError",
+    "__version__",
+    "cards",
+    "pcms",
+]

@@ -1,3 +1,3 @@
 """The version, read by setuptools without importing the C module."""
 
-VERSION = "0.1.0"
+__version__ = "0.1.0"

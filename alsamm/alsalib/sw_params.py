@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from alsamm._c._native import CData
+    from alsamm.device import Geometry
 
 __all__ = ["SwParams", "current", "install"]
 

@@ -7,7 +7,7 @@ import math
 from typing import TYPE_CHECKING, NoReturn
 
 from alsamm import errors
-from alsamm._version import VERSION
+from alsamm import __version__
 from alsamm.cli import demo, info, listing, play, record
 from alsamm.enums import Format
 
@@ -44,7 +44,7 @@ def parser() -> argparse.ArgumentParser:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    top.add_argument("--version", action="version", version=f"alsamm {VERSION}")
+    top.add_argument("--version", action="version", version=f"alsamm {__version__}")
     top.set_defaults(run=listing.run, json=False)
     commands = top.add_subparsers(title="commands", metavar="COMMAND")
 

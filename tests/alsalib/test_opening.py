@@ -16,7 +16,7 @@ import pytest
 
 import alsamm
 from alsamm import PCM, Direction, State, sim
-from alsamm.alsalib.openers import holders
+from alsamm.alsalib.openers import OPENERS, holders
 from tests.alsalib.conftest import setup, state
 
 Open = Callable[..., PCM]
@@ -79,12 +79,12 @@ def test_an_unknown_software_card() -> None:
 
 
 def test_software_cards_need_their_module() -> None:
-    registered = alsamm.OPENERS.pop("sim")
+    registered = OPENERS.pop("sim")
     try:
         with pytest.raises(alsamm.DeviceNotFoundError, match=r"import alsamm\.sim"):
             PCM("sim:nobody", "playback")
     finally:
-        alsamm.OPENERS["sim"] = registered
+        OPENERS["sim"] = registered
 
 
 def test_a_busy_pcm_raises_rather_than_waits(playback: PCM) -> None:

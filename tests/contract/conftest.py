@@ -21,10 +21,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Parametrise by what the case asks for. Combinations that a device does not have are not made, rather than skipped."""
+    """Parametrise by what the case asks for. What a device does not have is not made, rather than skipped."""
     if "device" not in metafunc.fixturenames:
         return
-    names = [name for name in metafunc.config.getoption("--devices").split(",") if name]
+    names = [name for name in str(metafunc.config.getoption("--devices")).split(",") if name]
     wanted = [mark.args[0] for mark in metafunc.definition.iter_markers("needs")]
     names = [name for name in names if all(devices.has(name, what) for what in wanted)]
     if "direction" in metafunc.fixturenames:

@@ -101,7 +101,7 @@ def make(name: str) -> Target:
 
 
 def configure(pcm: alsamm.PCM, **wishes: Any) -> alsamm.Geometry:
-    """Set a PCM up: exactly ``wishes`` of access, format, channels, rate; sizes near ours; software parameters by name."""
+    """Set a PCM up: access, format, channels and rate exactly, sizes near ours, software parameters by name."""
     hw = alsamm.HwParams(pcm)
     access = Access.MMAP_INTERLEAVED if Access.MMAP_INTERLEAVED in hw.accesses else Access.MMAP_NONINTERLEAVED
     hw.access = wishes.pop("access", access)

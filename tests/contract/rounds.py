@@ -1,4 +1,4 @@
-"""A thousand rounds of avail, write and commit while strace watches. Run by test_system_calls.py, which attaches strace."""
+"""A thousand rounds of avail, write and commit while strace, attached by test_system_calls.py, watches."""
 
 import ctypes
 import os

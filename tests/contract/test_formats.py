@@ -1,8 +1,7 @@
-"""Every sample format and access mode that a device has: the right view, the right silence, the bytes where they belong."""
+"""Every sample format and access mode of a device: the right view, the right silence, the bytes where they belong."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ _MMAP = (Access.MMAP_INTERLEAVED, Access.MMAP_NONINTERLEAVED)
 def offered(device: Target, direction: Direction) -> list[tuple[Access, Format]]:
     with device.open(direction) as pcm:
         hw = alsamm.HwParams(pcm)
-        return [(access, format) for access in _MMAP if access in hw.accesses for format in hw.formats]
+        return [(access, kind) for access in _MMAP if access in hw.accesses for kind in hw.formats]
 
 
 def bytes_of(samples: np.ndarray[Any, np.dtype[Any]]) -> bytes:
@@ -29,23 +28,23 @@ def bytes_of(samples: np.ndarray[Any, np.dtype[Any]]) -> bytes:
 def test_every_format_is_written_where_it_belongs(device: Target, force_sync_ptr: bool) -> None:
     random = np.random.default_rng(1)
     seen = 0
-    for access, format in offered(device, Direction.PLAYBACK):
+    for access, kind in offered(device, Direction.PLAYBACK):
         with device.open(Direction.PLAYBACK) as pcm:
             hw = alsamm.HwParams(pcm)
-            hw.access, hw.format = access, format
+            hw.access, hw.format = access, kind
             channels = hw.nearest(channels=3)
-            configure(pcm, access=access, format=format, channels=channels, start_threshold="boundary")
-            if not format.linear:
-                with pytest.raises(alsamm.UnsupportedError, match=format.name):
+            configure(pcm, access=access, format=kind, channels=channels, start_threshold="boundary")
+            if not kind.linear:
+                with pytest.raises(alsamm.UnsupportedError, match=kind.name):
                     alsamm.MmapPlayback(pcm)
                 continue
             with alsamm.MmapPlayback(pcm, force_sync_ptr=force_sync_ptr) as ring:
-                base, extra = format.dtype.subdtype or (format.dtype, ())
+                base, extra = kind.dtype.subdtype or (kind.dtype, ())
                 view = ring.data()[0].view
                 assert view.dtype == base
                 assert view.shape == (ring.buffer_size, channels, *extra)
-                assert bytes_of(view[:100]) == format.silence * (100 * channels), "silent before anything is written"
-                raw = random.integers(0, 256, (500, channels, format.physical_width // 8), "u1")
+                assert bytes_of(view[:100]) == kind.silence * (100 * channels), "silent before anything is written"
+                raw = random.integers(0, 256, (500, channels, kind.physical_width // 8), "u1")
                 block = raw.reshape(500, -1).view(base).reshape(500, channels, *extra)
                 assert ring.write(block) == 500
                 assert bytes_of(view[:500]) == raw.tobytes()
@@ -61,17 +60,18 @@ def test_every_format_is_written_where_it_belongs(device: Target, force_sync_ptr
 @pytest.mark.needs("capture")
 def test_every_format_is_read_from_where_it_lies(device: Target, force_sync_ptr: bool) -> None:
     seen = 0
-    for access, format in offered(device, Direction.CAPTURE):
-        if not format.linear:
+    for access, kind in offered(device, Direction.CAPTURE):
+        if not kind.linear:
             continue
         with device.open(Direction.CAPTURE) as pcm:
             hw = alsamm.HwParams(pcm)
-            hw.access, hw.format = access, format
+            hw.access, hw.format = access, kind
             channels = hw.nearest(channels=2)
-            configure(pcm, access=access, format=format, channels=channels, stop_threshold="boundary")
+            configure(pcm, access=access, format=kind, channels=channels, stop_threshold="boundary")
+            fed = np.empty(0, "u1")
             if device.card is not None:
-                fed = np.random.default_rng(2).integers(0, 256, (PERIOD, channels, format.physical_width // 8), "u1")
-                base, extra = format.dtype.subdtype or (format.dtype, ())
+                fed = np.random.default_rng(2).integers(0, 256, (PERIOD, channels, kind.physical_width // 8), "u1")
+                base, extra = kind.dtype.subdtype or (kind.dtype, ())
                 device.card.feed(fed.reshape(PERIOD, -1).view(base).reshape(PERIOD, channels, *extra))
             with alsamm.MmapCapture(pcm, force_sync_ptr=force_sync_ptr) as ring:
                 ring.start()
@@ -82,13 +82,13 @@ def test_every_format_is_read_from_where_it_lies(device: Target, force_sync_ptr:
                 block = ring.read(64)
                 assert block.shape == view.shape
                 assert block.dtype == view.dtype
-                if format.width == format.physical_width or format.is_float or not format.signed or view.ndim == 3:
+                if kind.width == kind.physical_width or kind.is_float or not kind.signed or view.ndim == 3:
                     assert bytes_of(block) == bytes_of(view)
                 else:  # rule F6: what the card leaves above the sample is replaced by its sign
-                    shift = 32 - format.width
+                    shift = 32 - kind.width
                     native = view.astype(view.dtype.newbyteorder("="))
                     np.testing.assert_array_equal(block, (native << shift) >> shift)
-                if device.card is not None and format.width == format.physical_width:
+                if device.card is not None and kind.width == kind.physical_width:
                     assert bytes_of(block) == fed[:64].tobytes()
                 values = [sample for _, sample in zip(range(8), ring.iter(), strict=False)]
                 assert len(values) == 8

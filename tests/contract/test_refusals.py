@@ -6,6 +6,7 @@ import os
 import socket
 import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -51,7 +52,7 @@ def test_more_than_one_poll_descriptor(open_pcm: OpenPcm, device: Target, direct
     try:
         pcm.configure(sw=sw)
     except alsamm.AlsaError:
-        assert device.card is not None or not os.path.exists("/dev/snd/timer")
+        assert device.card is not None or not Path("/dev/snd/timer").exists()
         return
     if len(pcm.poll_descriptors()) > 1:
         with pytest.raises(alsamm.UnsupportedError, match="descriptor"):

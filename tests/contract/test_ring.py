@@ -71,7 +71,7 @@ def test_both_spans_at_the_rings_end(open_ring: OpenRing, device: Target, force_
 
 
 @pytest.mark.needs("capture")
-def test_capture_reads_across_the_rings_end(open_ring: OpenRing, device: Target, force_sync_ptr: bool) -> None:
+def test_capture_reads_across_the_rings_end(open_ring: OpenRing, force_sync_ptr: bool) -> None:
     ring = open_ring(Direction.CAPTURE, force_sync_ptr=force_sync_ptr, stop_threshold="boundary")
     ring.start()
     read = 0
@@ -83,7 +83,7 @@ def test_capture_reads_across_the_rings_end(open_ring: OpenRing, device: Target,
 
 
 def test_the_wrap_at_boundary(open_ring: OpenRing, device: Target, direction: Direction, force_sync_ptr: bool) -> None:
-    """appl_ptr is put near boundary while PREPARED, which the kernel allows (rule E5b); then ordinary commits cross it."""
+    """appl_ptr is put near boundary while PREPARED, as the kernel allows (rule E5b); then ordinary commits cross it."""
     ring = open_ring(direction, force_sync_ptr=force_sync_ptr, stop_threshold="boundary", start_threshold="boundary")
     boundary = ring.boundary
     ring.control.appl_ptr = boundary - 512
@@ -108,7 +108,7 @@ def test_the_wrap_at_boundary(open_ring: OpenRing, device: Target, direction: Di
 
 @pytest.mark.needs("capture")
 def test_the_seeds_commit_would_have_failed_there(open_ring: OpenRing, force_sync_ptr: bool) -> None:
-    """alsa-rs stores ``appl + v - boundary`` one commit early (S2): the kernel takes it by page, refuses it by SYNC_PTR."""
+    """alsa-rs stores ``appl + v - boundary`` one commit early (S2); the kernel takes it by page, not by SYNC_PTR."""
     ring = open_ring(Direction.CAPTURE, force_sync_ptr=force_sync_ptr, stop_threshold="boundary")
     appl_ptr, v, boundary = ring.boundary - 512, 256, ring.boundary
     ring.control.appl_ptr = appl_ptr
@@ -151,7 +151,7 @@ def test_read_after_write_of_the_control_page(open_ring: OpenRing, force_sync_pt
 
 
 @pytest.mark.needs("playback")
-def test_sync_ptr_asks_without_changing(open_ring: OpenRing, device: Target) -> None:
+def test_sync_ptr_asks_without_changing(open_ring: OpenRing) -> None:
     """The seed's harmless-looking query put both pointers to 0 (S1)."""
     ring = open_ring(Direction.PLAYBACK)
     ring.write(ramp(300))
@@ -183,7 +183,7 @@ def test_writes_any_layout_of_array(open_ring: OpenRing, force_sync_ptr: bool) -
         wide[::2, 1:4:2],
         backwards,
         np.broadcast_to(np.array([[7, -7]], "i2"), (100, 2)),
-        memoryview(ramp(100)),
+        ramp(100).data,
         ramp(100).tobytes(),
         bytearray(ramp(100).tobytes()),
     ]
@@ -214,9 +214,9 @@ def test_refuses_arrays_that_do_not_fit(open_ring: OpenRing) -> None:
     ):
         with pytest.raises(alsamm.ArgumentTypeError):
             ring.write(bad)
-    for bad in (good.ravel(), good[:, :1], ramp(10, 3), good[None], np.int16(3).reshape(()), good.tobytes()[:-1]):
+    for misshapen in (good.ravel(), good[:, :1], ramp(10, 3), good[None], np.int16(3).reshape(()), good.tobytes()[:-1]):
         with pytest.raises(alsamm.ArgumentError):
-            ring.write(bad)
+            ring.write(misshapen)
     with pytest.raises(alsamm.ArgumentError, match="contiguous"):
         ring.write(memoryview(good.tobytes())[::2])
     assert ring.write(good[:0]) == 0

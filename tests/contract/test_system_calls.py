@@ -40,8 +40,8 @@ def test_a_thousand_rounds_under_strace(device: Target, tmp_path: Path) -> None:
     if device.transports == (Transport.MAPPED, Transport.MAPPED):
         assert not calls
         return
-    # avail and commit: a query; write: a query and a new appl_ptr. A software card answers ioctls in this process and only
-    # has to look whether the descriptor is its own.
+    # avail and commit: a query; write: a query and a new appl_ptr. A software card answers ioctls in this process and
+    # only has to look whether the descriptor is its own.
     name = "ioctl" if device.card is None else "fstat" if "fstat" in calls else "newfstatat"
     assert calls.pop(name) <= 4 * ROUNDS
     assert not calls

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import shutil
 import signal
 import sys
@@ -17,7 +18,6 @@ from tests.kernel import guest, images, table
 _PROJECT = Path(__file__).resolve().parents[2]
 _KEPT_RUNS = 12
 _TAIL = 40
-_SUITE = ("tests/contract", "tests/kernel")
 _STILL_AFTER = 60
 _COMPLAINTS = ("WARNING: ", "BUG: ", "Oops", "Kernel panic", "Internal error")
 
@@ -27,6 +27,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--arch", choices=("amd64", "arm64"), default="amd64")
     parser.add_argument("--kernel", default="6.1", metavar="SERIES", help="series of the Debian kernel: 6.1 or 6.12")
     parser.add_argument("--devices", default="", metavar="A,B", help="only these; by default all that the guest has")
+    parser.add_argument("--tests", default="tests/contract", metavar="A,B", help="files or folders, for pytest")
     parser.add_argument("-k", dest="expression", metavar="EXPR", help="only the tests that fit, as in pytest")
     parser.add_argument("--timeout", type=float, default=900, metavar="SECONDS", help="for the whole guest")
     what = parser.add_mutually_exclusive_group()
@@ -40,17 +41,15 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _suite(checkout: Path, expression: str | None) -> str:
-    """The script that runs the contract suite, and the cases of this folder, on the devices that the guest found."""
-    folders = [folder for folder in _SUITE if (checkout / folder).is_dir()]
+def _suite(tests: str, expression: str | None) -> str:
+    """The script that runs ``tests``, the contract suite, on the devices that the guest found."""
     words = [
-        f'exec "$LAB_PYTHON" -m pytest {" ".join(folders)} --devices="$LAB_DEVICES"',
+        f'exec "$LAB_PYTHON" -m pytest {" ".join(map(shlex.quote, tests.split(",")))} --devices="$LAB_DEVICES"',
         '--junitxml="$ALSAMM_LAB_RESULTS/contract.xml" -v --color=no -p no:cacheprovider',
         f"-o faulthandler_timeout={_STILL_AFTER}",
     ]
     if expression is not None:
-        quoted = expression.replace("'", "'\\''")
-        words.append(f"-k '{quoted}'")
+        words.append(f"-k {shlex.quote(expression)}")
     return " ".join(words)
 
 
@@ -123,7 +122,7 @@ def _run(arguments: argparse.Namespace) -> int:
     task = guest.Task(
         image=image,
         devices=chosen,
-        command=command or _suite(arguments.checkout.resolve(), arguments.expression),
+        command=command or _suite(arguments.tests, arguments.expression),
         checkout=arguments.checkout.resolve(),
         results=results,
         timeout=float("inf") if arguments.shell else arguments.timeout,

@@ -28,7 +28,7 @@ MAY_IMPORT = {
 
 def room_of(module: str) -> str:
     """The folder or file of the package that a module is in."""
-    return module if module in MAY_IMPORT else module.split(".")[0]
+    return module if module in MAY_IMPORT else module.split(".", maxsplit=1)[0]
 
 
 def imports_of(path: Path) -> set[str]:
