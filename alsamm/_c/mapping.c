@@ -70,10 +70,7 @@ void *alsamm_reserve(size_t length)
 
 int alsamm_unmap(void *address, size_t length)
 {
-    int error = munmap(address, length) < 0 ? -errno : 0;
-
-    sim_munmapped(address, length);
-    return error;
+    return sim_munmap(address, length);
 }
 
 void alsamm_unmap_page(void *page)

@@ -114,16 +114,7 @@ int sim_mmap(struct sim_pcm *pcm, int fd, long long offset, size_t length, int p
     return error;
 }
 
-static int taken(const struct mapping *gone, const char *address)
-{
-    for (; gone; gone = gone->next)
-        if (gone->address == address)
-            return 1;
-    return 0;
-}
-
-/* Takes the mappings that lay within the range out of the list; mappings_lock is held. Of one address the oldest: whoever
- * only told us afterwards (sim_munmapped) may have lost the place to another thread by now. */
+/* Takes the mappings that lay within the range out of the list; mappings_lock is held. */
 static struct mapping *take_out(const char *start, const char *end)
 {
     struct mapping **link = &mappings, *gone = NULL;
@@ -131,7 +122,7 @@ static struct mapping *take_out(const char *start, const char *end)
     while (*link) {
         struct mapping *this = *link;
 
-        if (this->address < start || this->address >= end || taken(gone, this->address)) {
+        if (this->address < start || this->address >= end) {
             link = &this->next;
             continue;
         }
@@ -161,6 +152,7 @@ static void release_all(struct mapping *gone)
     }
 }
 
+/* Both under one lock: another thread that is given the same place would else find its substream busy for a moment. */
 int sim_munmap(void *address, size_t length)
 {
     struct mapping *gone = NULL;
@@ -176,17 +168,4 @@ int sim_munmap(void *address, size_t length)
     pthread_mutex_unlock(&mappings_lock);
     release_all(gone);
     return error;
-}
-
-int sim_munmapped(void *address, size_t length)
-{
-    struct mapping *gone;
-
-    if (atomic_load_explicit(&mappings_count, memory_order_relaxed) == 0)
-        return 0;
-    pthread_mutex_lock(&mappings_lock);
-    gone = take_out(address, (const char *)address + length);
-    pthread_mutex_unlock(&mappings_lock);
-    release_all(gone);
-    return 0;
 }

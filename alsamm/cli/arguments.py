@@ -6,8 +6,7 @@ import argparse
 import math
 from typing import TYPE_CHECKING, NoReturn
 
-from alsamm import errors
-from alsamm import __version__
+from alsamm import __version__, errors
 from alsamm.cli import demo, info, listing, play, record
 from alsamm.enums import Format
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Sent", "configure", "device_of", "play_file", "run", "sound_of"]
 
 
-_TAIL = 10  # of a second, as alsa-lib puts behind a drain
+_TAIL = 10  # parts of a second, as alsa-lib puts behind a drain
 
 
 @dataclass
@@ -73,16 +73,16 @@ def play_file(arguments: argparse.Namespace, wav: WavReader, pcm: alsamm.PCM, so
         tell("geometry", describe(pcm.geometry()))
         if words := difference(given, sound):
             tell("widening", f"{words}; nothing is lost")
-        sent = _send(out, map(widened(given, sound), wav.blocks()), sound, progress)
+        sent = _send(out, map(widened(given, sound), wav.blocks()), sound, pcm.geometry().buffer_size, progress)
     if wav.complaint:
         tell("note", wav.complaint)
-    took = f"{sent.frames / wav.rate:.2f} s of sound and 0.1 s of silence in {sent.seconds:.2f} s"
+    took = f"{sent.frames / wav.rate:.2f} s of sound, then silence, in {sent.seconds:.2f} s"
     tell("sent", f"{sent.frames} frames: {took}")
     tell("xruns", sent.xruns)
     return sent
 
 
-def _send(out: Sink, blocks: Iterable[Frames], sound: Sound, progress: Progress) -> Sent:
+def _send(out: Sink, blocks: Iterable[Frames], sound: Sound, buffer_size: int, progress: Progress) -> Sent:
     sent = Sent()
     started = time.monotonic()
     for block in blocks:
@@ -90,9 +90,10 @@ def _send(out: Sink, blocks: Iterable[Frames], sound: Sound, progress: Progress)
         sent.frames += len(block)
         progress.at(sent.frames)
     try:
-        # snd-aloop silences a piece of the last milliseconds of a drain, USB devices forget theirs when they are closed:
-        # let that be silence.
-        _write(out, silence(sound, sound.rate // _TAIL), sent)
+        # snd-aloop silences a piece of the last milliseconds of a drain, and QEMU's USB device forgets them when it is
+        # closed: let them be silence.
+        for block in silence(sound, min(sound.rate // _TAIL, buffer_size)):
+            _write(out, block, sent)
         out.drain()
     except alsamm.XrunError:
         sent.xruns += 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -20,6 +20,7 @@ __all__ = ["Sink", "Sizes", "Sound", "Source", "choose", "describe", "silence", 
 
 _PERIOD = 1024
 _PERIODS = 16
+_BLOCK = 256
 _BY_RING = (Access.MMAP_INTERLEAVED, Access.MMAP_NONINTERLEAVED)
 
 
@@ -184,10 +185,12 @@ def _mapped(pcm: alsamm.PCM, sync_ptr: bool) -> bool:
     return mapped
 
 
-def silence(sound: Sound, frames: int) -> Frames:
-    """So many silent frames."""
-    samples = np.frombuffer(sound.format.silence * (frames * sound.channels), sound.format.dtype.base)
-    return samples.reshape((frames, sound.channels, *sound.format.dtype.shape))
+def silence(sound: Sound, frames: int) -> Iterator[Frames]:
+    """So many silent frames, in small blocks: with thousands of channels a large one would be enormous."""
+    for first in range(0, frames, _BLOCK):
+        count = min(_BLOCK, frames - first)
+        samples = np.frombuffer(sound.format.silence * (count * sound.channels), sound.format.dtype.base)
+        yield samples.reshape((count, sound.channels, *sound.format.dtype.shape))
 
 
 def describe(geometry: alsamm.Geometry) -> str:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +18,7 @@ import alsamm
 from alsamm import sim
 from alsamm.cli import demo
 from alsamm.enums import Access, Format
-from alsamm.wav import FORMATS, Frames
+from alsamm.wav import FORMATS, Frames, WavWriter
 from tests.cli.conftest import Cli, noise
 
 WavFile = Callable[..., Path]
@@ -46,6 +51,15 @@ def test_every_kind_of_file_arrives(
     assert done.told("sent").startswith("40000 frames")
     assert done.told("xruns") == "0"
     np.testing.assert_array_equal(card.played()[:40_000], noise(sample_format, channels, 40_000))
+
+
+@pytest.mark.parametrize("sample_format", [Format.U8, Format.S16_LE, Format.S24_3LE, Format.FLOAT_LE])
+def test_a_file_ends_with_silence(cli: Cli, wav: WavFile, make_card: MakeCard, sample_format: Format) -> None:
+    card = make_card()
+    cli("play", wav(sample_format), "--device", card.device)
+    after = card.played()[5000:]
+    assert len(after) >= 4800
+    assert after.tobytes() == sample_format.silence * after.shape[0] * 2
 
 
 @pytest.mark.parametrize(
@@ -143,6 +157,22 @@ def test_xruns_are_counted_and_played_on(
     assert done.code == 0
     assert done.told("xruns") == "2"
     assert done.told("sent").startswith("200000 frames")
+
+
+def test_ctrl_c_stops_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    command = [sys.executable, "-m", "alsamm", "play", str(tmp_path / "pipe"), "--device", "sim:"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        with WavWriter(tmp_path / "endless.wav", Format.S16_LE, 1, 48_000) as file:
+            file.write(bytes(200_000))
+        header = (tmp_path / "endless.wav").read_bytes()[:40] + b"\xff" * 4
+        with (tmp_path / "pipe").open("wb") as pipe:
+            pipe.write(header + bytes(200_000))
+            pipe.flush()
+            time.sleep(0.5)
+            process.send_signal(signal.SIGINT)
+            _, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (130, "")
 
 
 def test_demo_proves_that_the_frames_arrived(cli: Cli, wav: WavFile) -> None:
