@@ -25,7 +25,7 @@ FAILURES: Mapping[int, type[errors.AlsaError]] = MappingProxyType(
         errno.EBADF: errors.ClosedError,
         errno.ENOSYS: errors.UnsupportedError,
         errno.EAGAIN: errors.WouldBlockError,
-        errno.EBUSY: errors.DeviceBusyError,
+        errno.EBUSY: errors.StateError,  # of an open PCM: it is running, not somebody else's
         errno.EACCES: errors.DeviceAccessError,
         errno.EPERM: errors.DeviceAccessError,
     }

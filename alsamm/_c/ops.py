@@ -6,7 +6,7 @@ import errno
 from collections.abc import Mapping
 
 from alsamm import errors
-from alsamm._c import check, ffi, lib
+from alsamm._c import check, failure, ffi, lib
 
 __all__ = ["KernelOps"]
 
@@ -34,7 +34,12 @@ class KernelOps:
 
     def start(self) -> None:
         """Start the card (SNDRV_PCM_IOCTL_START). Raises StateError outside PREPARED, Underrun with nothing to play."""
-        self._op(lib.ALSAMM_START, "SNDRV_PCM_IOCTL_START")
+        func = "SNDRV_PCM_IOCTL_START"
+        try:
+            self._op(lib.ALSAMM_START, func)
+        except errors.XrunError:
+            message = "there is nothing to play: write before the start"
+            raise failure(-errno.EPIPE, func, self._label, self._failures, message) from None
 
     def drop(self) -> None:
         """Stop at once; what was not yet played is lost, the pointers stay (SNDRV_PCM_IOCTL_DROP)."""

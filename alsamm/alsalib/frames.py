@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import errno
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-import numpy as np
+from typing import TYPE_CHECKING, NamedTuple
 
 from alsamm import errors
 from alsamm._c import ffi
 from alsamm.enums import Access
+from alsamm.samples import as_frames
 
 if TYPE_CHECKING:
     from alsamm._c._native import CData
@@ -30,18 +29,16 @@ class Block(NamedTuple):
 def block_of(array: object, geometry: Geometry, *, into: bool = False) -> Block:
     """Check an array or a buffer against the configuration, once, before the kernel copies.
 
-    Shape (frames, channels), or (frames,) for one channel, C-contiguous; packed 3-byte formats have a last axis of 3
-    ``u1``. Other buffers: bytes, or items of the sample's type, taken as whole interleaved frames. ``into``: it will be
-    written to.
+    What fits is told by ``as_frames``; here it must be C-contiguous besides. ``into``: it will be written to.
 
-    Raises StateError for another access than RW_INTERLEAVED, ArgumentTypeError for another dtype, ArgumentError for
-    another shape, for strides, or for a target that is read-only.
+    Raises StateError for another access than RW_INTERLEAVED; as ``as_frames``; ArgumentError for strides and for a
+    target that is read-only.
     """
     if geometry.access != Access.RW_INTERLEAVED:
         message = f"access is {geometry.access}: readi and writei need RW_INTERLEAVED, mapped access an Mmap object"
         raise errors.StateError(message)
     frame_bytes = geometry.format.physical_width * geometry.channels // 8
-    samples = _fitting(array, geometry) if isinstance(array, np.ndarray) else _from_buffer(array, geometry)
+    samples = as_frames(array, geometry.format, geometry.channels)
     if not samples.flags.c_contiguous:
         raise errors.ArgumentError(f"the array's strides are {samples.strides}: it must be C-contiguous; copy it first")
     if into and not samples.flags.writeable:
@@ -68,34 +65,3 @@ def move(road: Road, func: str, block: Block, most: int) -> int:
             break
         done += code
     return done
-
-
-def _fitting(array: Any, geometry: Geometry) -> Any:
-    dtype: Any = geometry.format.dtype
-    base, extra = dtype.base, dtype.shape
-    if array.dtype != base:
-        held = f"{geometry.format}, which is numpy {base.str}{list(extra) or ''}"
-        raise errors.ArgumentTypeError(f"the PCM holds {held}; the array is {array.dtype.str}")
-    wanted = (geometry.channels, *extra)
-    if array.shape[1:] != wanted and not (geometry.channels == 1 and array.shape[1:] == extra and array.ndim):
-        shape = ", ".join(map(str, ("frames", *wanted)))
-        raise errors.ArgumentError(f"the array's shape is {array.shape}; the PCM takes ({shape})")
-    return array
-
-
-def _from_buffer(buffer: object, geometry: Geometry) -> Any:
-    try:
-        view = memoryview(buffer)  # type: ignore[arg-type]
-    except TypeError:
-        kind = type(buffer).__name__
-        raise errors.ArgumentTypeError(f"samples must be an array or a buffer, not {kind}") from None
-    if not view.c_contiguous:
-        raise errors.ArgumentError("a buffer must be contiguous")
-    array: Any = np.asarray(view)
-    if view.format not in ("B", "b", "c") and array.dtype != geometry.format.dtype:
-        items = f"the buffer's items are {array.dtype.str}"
-        raise errors.ArgumentTypeError(f"the PCM holds {geometry.format}; {items}: give bytes, or its own type")
-    frame_bytes = geometry.format.physical_width * geometry.channels // 8
-    if view.nbytes % frame_bytes:
-        raise errors.ArgumentError(f"{view.nbytes} bytes are no whole frames of {frame_bytes} bytes")
-    return array

@@ -6,9 +6,7 @@ alsa-lib keeps an appl_ptr of its own and would push a stale one (rules L1, L4).
 
 from __future__ import annotations
 
-import errno
 import time
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
 from alsamm import errors
@@ -144,6 +142,5 @@ def frame_count(frames: int) -> int:
 
 
 def failures(direction: Direction) -> Mapping[int, type[errors.AlsaError]]:
-    """What an errno means for an open PCM; EBUSY is no other user then, but a stream that is running."""
-    meanings = PLAYBACK_FAILURES if direction == Direction.PLAYBACK else CAPTURE_FAILURES
-    return MappingProxyType({**meanings, errno.EBUSY: errors.StateError})
+    """What an errno means for an open PCM."""
+    return PLAYBACK_FAILURES if direction == Direction.PLAYBACK else CAPTURE_FAILURES

@@ -1,4 +1,4 @@
-"""Samples between Python and the ring: which arrays fit, and what single samples are as Python numbers."""
+"""Samples between Python and the ring: arrays as C takes them, and single samples as Python numbers."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 from alsamm import errors
 from alsamm._c import ffi
 from alsamm.enums import Format
+from alsamm.samples import as_frames
 
 __all__ = ["Block", "RawSamples", "block_of", "from_values", "to_values"]
 
@@ -26,62 +27,25 @@ class Block(NamedTuple):
     channel_stride: int
 
 
-def block_of(array: Any, format: Format, channels: int, *, into: bool = False) -> Block:  # noqa: A002 -- ALSA's word
-    """Check an array or buffer against the ring, once, before memory is touched.
+def block_of(samples: object, format: Format, channels: int, *, into: bool = False) -> Block:  # noqa: A002 -- ALSA's word
+    """An array or buffer as C takes it; any strides that numpy allows. ``into``: it will be written to.
 
-    Shape (frames, channels), or (frames,) for one channel; packed 3-byte formats have a last axis of 3 ``u1``. Any
-    strides that numpy allows. ``into``: it will be written to.
-
-    Raises ArgumentTypeError for another dtype, ArgumentError for another shape, or for a target that is read-only or
-    lays frames over one another.
+    Raises as ``as_frames``; ArgumentError for packed bytes apart, and for a target that is read-only or lays frames
+    over one another.
     """
-    dtype = format.dtype
-    base, extra = dtype.subdtype or (dtype, ())
-    if not isinstance(array, np.ndarray):
-        array = _from_buffer(array, format, channels)
-    if array.dtype != base:
-        raise errors.ArgumentTypeError(
-            f"the ring is {format.name}, which is numpy {base.str}{list(extra) or ''}; the array is {array.dtype.str}"
-        )
-    shape = array.shape[: array.ndim - len(extra)]
-    fits = array.shape[array.ndim - len(extra) :] == extra and (
-        shape[1:] == (channels,) or (channels, len(shape)) == (1, 1)
-    )
-    if not fits or not shape:
-        wanted = ("frames", channels, *extra)
-        raise errors.ArgumentError(
-            f"the array's shape is {array.shape}; the ring takes ({', '.join(map(str, wanted))})"
-        )
+    array = as_frames(samples, format, channels)
     strides = array.strides
-    if extra and strides[-1] != 1:
+    packed = len(format.dtype.shape)
+    if packed and strides[-1] != 1:
         raise errors.ArgumentError("the three bytes of a packed sample must lie side by side")
     frame_stride = strides[0]
-    channel_stride = strides[1] if len(shape) > 1 else 0
+    channel_stride = strides[1] if array.ndim - packed > 1 else 0
     if into:
         if not array.flags.writeable:
             raise errors.ArgumentError("the array to read into is read-only")
-        if array.size and ((frame_stride == 0 and shape[0] > 1) or (channel_stride == 0 and channels > 1)):
-            raise errors.ArgumentError(
-                "the array to read into has a stride of 0: its frames would lie over one another"
-            )
-    return Block(ffi.cast("char *", array.__array_interface__["data"][0]), shape[0], frame_stride, channel_stride)
-
-
-def _from_buffer(buffer: Any, format: Format, channels: int) -> _Array:  # noqa: A002 -- ALSA's word
-    """Any buffer as an array; plain bytes are taken as whole interleaved frames."""
-    try:
-        view = memoryview(buffer)
-    except TypeError:
-        raise errors.ArgumentTypeError(f"samples must be an array or a buffer, not {type(buffer).__name__}") from None
-    if not view.c_contiguous:
-        raise errors.ArgumentError("a buffer must be contiguous; a numpy array need not be")
-    if view.ndim != 1 or view.format not in ("B", "b", "c"):
-        return np.asarray(view)
-    frame_bytes = channels * format.physical_width // 8
-    if view.nbytes % frame_bytes:
-        raise errors.ArgumentError(f"{view.nbytes} bytes are no whole frames of {frame_bytes} bytes")
-    flat = np.frombuffer(view, format.dtype.base)
-    return flat.reshape((-1, channels, *(format.dtype.shape)))
+        if array.size and ((frame_stride == 0 and len(array) > 1) or (channel_stride == 0 and channels > 1)):
+            raise errors.ArgumentError("the array to read into has a stride of 0: its frames lie over one another")
+    return Block(ffi.cast("char *", array.__array_interface__["data"][0]), len(array), frame_stride, channel_stride)
 
 
 class RawSamples:

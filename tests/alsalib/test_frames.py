@@ -62,7 +62,7 @@ def test_nothing_is_nothing(playback: PCM) -> None:
         (np.zeros((2, 10), "i2").T, alsamm.ArgumentError, "must be C-contiguous"),
         (np.zeros((20, 2), "i2")[::2], alsamm.ArgumentError, "must be C-contiguous"),
         (b"abc", alsamm.ArgumentError, "3 bytes are no whole frames of 4 bytes"),
-        (array.array("f", [0.0] * 10), alsamm.ArgumentTypeError, "the buffer's items are <f4"),
+        (array.array("f", [0.0] * 10), alsamm.ArgumentTypeError, "the array is <f4"),
         (memoryview(b"abcdefgh")[::2], alsamm.ArgumentError, "must be contiguous"),
         ([1, 2], alsamm.ArgumentTypeError, "must be an array or a buffer, not list"),
         (None, alsamm.ArgumentTypeError, "not NoneType"),

@@ -78,9 +78,13 @@ def _facts(name: str) -> dict[str, Any]:
 
 
 def has(name: str, what: str) -> bool:
-    """Whether a device has a ``playback``, a ``capture``, or a ``loop`` from one to the other."""
+    """Whether a device has a ``playback``, a ``capture``, a ``loop`` from one to the other, ``faults`` on demand, a
+    ``kernel`` behind it.
+    """
     if name in SOFTWARE:
-        return True
+        return what != "kernel"
+    if what in {"faults", "kernel"}:
+        return what == "kernel"
     facts = _facts(name)
     return facts["driver"] == "snd-aloop" if what == "loop" else facts[what] is not None
 

@@ -19,9 +19,10 @@ MAY_IMPORT = {
     "_c": {"errors"},
     "enums": {"_c", "errors"},
     "device": {"enums"},
+    "samples": {"enums", "errors"},
     "wav": {"enums", "errors"},
-    "alsalib": {"_c", "device", "enums", "errors"},
-    "direct": {"_c", "device", "enums", "errors"},
+    "alsalib": {"_c", "device", "enums", "errors", "samples"},
+    "direct": {"_c", "device", "enums", "errors", "samples"},
     "sim": {"_c", "alsalib", "device", "direct", "enums", "errors", "wav"},
 }
 
