@@ -37,6 +37,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("force_sync_ptr", [False, True], ids=["own", "forced"])
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """A case for which no device was left is no case here; pytest would show it as skipped."""
+    empty = [item for item in items if any("empty parameter set" in str(mark) for mark in item.iter_markers("skip"))]
+    config.hook.pytest_deselected(items=empty)
+    items[:] = [item for item in items if item not in empty]
+
+
 @pytest.fixture
 def device(request: pytest.FixtureRequest) -> Iterator[Target]:
     target = devices.make(request.param)
