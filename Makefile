@@ -5,6 +5,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+LAB := $(BIN)/python -m tests.kernel
 SOUND ?= /usr/share/sounds/alsa/Front_Center.wav
 C_SOURCES := $(wildcard alsamm/_c/*.c alsamm/_c/*.h alsamm/_c/*.cdef) build_ffi.py setup.py pyproject.toml
 
@@ -27,13 +28,13 @@ unit: $(VENV)/.checkers
 lab: lab-6.1 lab-6.12 lab-arm64
 
 lab-6.1: $(VENV)/.lab
-	$(BIN)/python -m tests.kernel --arch amd64 --kernel 6.1
+	$(LAB) --arch amd64 --kernel 6.1
 
 lab-6.12: $(VENV)/.lab
-	$(BIN)/python -m tests.kernel --arch amd64 --kernel 6.12
+	$(LAB) --arch amd64 --kernel 6.12
 
 lab-arm64: $(VENV)/.lab
-	$(BIN)/python -m tests.kernel --arch arm64 --kernel 6.1
+	$(LAB) --arch arm64 --kernel 6.1
 
 $(VENV)/.created: debian-packages.txt tools/debian-packages
 	tools/debian-packages debian-packages.txt

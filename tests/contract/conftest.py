@@ -16,15 +16,11 @@ from tests.contract.devices import Target, configure
 Ring = alsamm.MmapPlayback | alsamm.MmapCapture
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--devices", default=",".join(devices.SOFTWARE), help="the devices to hold the contract against")
-
-
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Parametrise by what the case asks for. What a device does not have is not made, rather than skipped."""
     if "device" not in metafunc.fixturenames:
         return
-    names = [name for name in str(metafunc.config.getoption("--devices")).split(",") if name]
+    names = devices.named(str(metafunc.config.getoption("--devices")))
     wanted = [mark.args[0] for mark in metafunc.definition.iter_markers("needs")]
     names = [name for name in names if all(devices.has(name, what) for what in wanted)]
     if "direction" in metafunc.fixturenames:

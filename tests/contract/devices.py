@@ -77,6 +77,15 @@ def _facts(name: str) -> dict[str, Any]:
     return dict(facts)
 
 
+def named(option: str) -> list[str]:
+    """The devices of ``--devices``; the software cards if it names none.
+
+    Those that only stand for their loudspeaker (test_end_to_end.py) are left out: their drivers are there without them.
+    """
+    names = [name for name in option.split(",") if name] or list(SOFTWARE)
+    return [name for name in names if name in SOFTWARE or not _facts(name).get("speaker")]
+
+
 def has(name: str, what: str) -> bool:
     """Whether a device has a ``playback``, a ``capture``, a ``loop`` from one to the other, ``faults`` on demand, a
     ``kernel`` behind it.

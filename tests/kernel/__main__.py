@@ -1,4 +1,4 @@
-"""``python -m tests.kernel``: run the contract suite, or a command, against real ALSA drivers in a guest."""
+"""``python -m tests.kernel``: run the contract suite and the end-to-end proof, or a command, in a guest."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from tests.kernel import devices as lab_devices
 from tests.kernel import guest, images, table
 
 _PROJECT = Path(__file__).resolve().parents[2]
+_TESTS = "tests/contract,tests/kernel/test_end_to_end.py"
 _KEPT_RUNS = 12
 _TAIL = 40
 _STILL_AFTER = 60
@@ -27,7 +28,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--arch", choices=("amd64", "arm64"), default="amd64")
     parser.add_argument("--kernel", default="6.1", metavar="SERIES", help="series of the Debian kernel: 6.1 or 6.12")
     parser.add_argument("--devices", default="", metavar="A,B", help="only these; by default all that the guest has")
-    parser.add_argument("--tests", default="tests/contract", metavar="A,B", help="files or folders, for pytest")
+    parser.add_argument("--tests", default=_TESTS, metavar="A,B", help="files or folders, for pytest")
     parser.add_argument("-k", dest="expression", metavar="EXPR", help="only the tests that fit, as in pytest")
     parser.add_argument("--timeout", type=float, default=900, metavar="SECONDS", help="for the whole guest")
     what = parser.add_mutually_exclusive_group()
@@ -42,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _suite(tests: str, expression: str | None) -> str:
-    """The script that runs ``tests``, the contract suite, on the devices that the guest found."""
+    """The script that runs ``tests`` on the devices that the guest found."""
     words = [
         f'exec "$LAB_PYTHON" -m pytest {" ".join(map(shlex.quote, tests.split(",")))} --devices="$LAB_DEVICES"',
         '--junitxml="$ALSAMM_LAB_RESULTS/contract.xml" -v --color=no -p no:cacheprovider',

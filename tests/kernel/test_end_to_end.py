@@ -42,7 +42,7 @@ def _devices(config: pytest.Config) -> dict[str, Facts]:
         pytest.exit("test_end_to_end.py runs in a lab guest: python -m tests.kernel", returncode=3)
     known: dict[str, Facts] = json.loads(Path(path).read_text())
     asked = str(config.getoption("--devices", default="")).split(",")
-    return {name: facts for name, facts in known.items() if name in asked} or known  # the default names software cards
+    return {name: facts for name, facts in known.items() if name in asked} or known
 
 
 def _fits(facts: Facts, what: str) -> bool:
