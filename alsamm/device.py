@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from alsamm.enums import Access, Direction, Format
+from alsamm.enums import Access, ClockType, Direction, Format
 
 __all__ = ["Device", "Geometry", "Holder"]
 
@@ -29,6 +29,8 @@ class Geometry:
     """False: the card was told not to interrupt, so poll is never woken (rule H6)."""
     msbits: int
     """How many of a sample's most significant bits the card uses (rule F6)."""
+    tstamp_type: ClockType
+    """The clock that timestamps are of (rule M2)."""
 
 
 class Holder(Protocol):

@@ -213,6 +213,7 @@ class PCM(PcmStream):
             stop_threshold=sw.stop_threshold,
             period_wakeup=hw.period_wakeup,
             msbits=hw.msbits,
+            tstamp_type=sw.tstamp_type,
         )
 
     # ---- as a Device ----

@@ -37,7 +37,7 @@ class Status(PageView):
 
     @property
     def htstamp_ns(self) -> int:
-        """When hw_ptr last moved: nanoseconds of the PCM's clock (SwParams.tstamp_type), 0 with timestamps off.
+        """When hw_ptr last moved: nanoseconds of the PCM's clock (Geometry.tstamp_type), 0 with timestamps off.
 
         A mapped page may be caught between its two words, or between it and hw_ptr (rule K5): SyncPtrStatus has the
         pair.

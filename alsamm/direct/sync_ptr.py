@@ -32,7 +32,7 @@ class SyncPtrStatus:
     avail_min: int
     """Frames at which poll wakes."""
     htstamp_ns: int
-    """When hw_ptr last moved, in nanoseconds of the PCM's clock (SwParams.tstamp_type); 0 with timestamps off."""
+    """When hw_ptr last moved, in nanoseconds of the PCM's clock (Geometry.tstamp_type); 0 with timestamps off."""
     audio_htstamp_ns: int
     """The card's own time at hw_ptr, in nanoseconds since the start."""
     suspended_state: State

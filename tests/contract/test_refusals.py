@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import alsamm
-from alsamm.enums import Access, Direction
+from alsamm.enums import Access, Direction, Format
 from tests.contract.devices import Target, configure
 
 OpenPcm = Callable[..., Any]
@@ -83,6 +83,40 @@ def test_a_descriptor_that_is_no_pcm() -> None:
                     call(fd)
             if fd in (read, write):
                 os.close(fd)
+
+
+def test_what_the_card_cannot_do_is_an_error_that_says_what_it_can(device: Target, direction: Direction) -> None:
+    with device.open(direction) as pcm:
+        hw = alsamm.HwParams(pcm)
+        lacking = next(each for each in Format if each not in hw.formats)
+        impossible: list[tuple[str, Any, str]] = [
+            ("rate", 3_000_000_000, str(hw.range("rate").max)),
+            ("channels", 4095, str(hw.range("channels").max)),
+            ("period_size", 1 << 30, str(hw.range("period_size").max)),
+            ("buffer_size", 1 << 30, str(hw.range("buffer_size").max)),
+            ("format", lacking, hw.formats[0].name),
+        ]
+        for name, value, could in impossible:
+            with pytest.raises(alsamm.ParameterError, match=name) as caught:
+                setattr(hw, name, value)
+            assert could in str(caught.value)
+            assert caught.value.device == pcm.name
+        nonsense: list[tuple[str, Any]] = [("format", "S17_LE"), ("access", "MMAP"), ("rate", "fast"), ("channels", -1)]
+        for name, value in nonsense:
+            with pytest.raises((alsamm.ArgumentError, alsamm.ArgumentTypeError, alsamm.ParameterError)):
+                setattr(hw, name, value)
+        configure(pcm)
+
+
+def test_there_is_no_such_device() -> None:
+    for name in ("hw:CARD=NoSuchCard", "nonsense", "hw:99,0", "sim:nobody"):
+        with pytest.raises(alsamm.DeviceNotFoundError):
+            alsamm.PCM(name, "playback")
+    for name in ("", "hw:0,0\0"):
+        with pytest.raises(alsamm.ArgumentError):
+            alsamm.PCM(name, "playback")
+    with pytest.raises(alsamm.ArgumentError, match="CAPTURE"):
+        alsamm.PCM("null", "sideways")
 
 
 @pytest.mark.needs("faults")  # pulling a real plug would end the card for the cases that follow

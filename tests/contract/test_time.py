@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-import alsamm
 from alsamm.enums import ClockType, Direction, State
 from tests.contract.devices import PERIOD, RATE, Target
 
@@ -46,7 +45,7 @@ def test_timestamps_belong_to_their_position(
         pairs.append((now.hw_ptr, now.htstamp_ns))
         assert now.state is State.RUNNING
     after = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
-    assert alsamm.SwParams(ring.device).tstamp_type is ClockType.MONOTONIC
+    assert ring.geometry.tstamp_type is ClockType.MONOTONIC
     assert pairs == sorted(pairs)
     assert pairs[-1] > pairs[0]
     if device.card is None:
