@@ -51,7 +51,7 @@ $(VENV)/.checkers: $(VENV)/.built
 	touch $@
 
 $(VENV)/.lab: $(VENV)/.checkers tests/kernel/packages.txt
-	tools/debian-packages tests/kernel/packages.txt
+	tools/debian-packages --lists tests/kernel/packages.txt
 	touch $@
 
 clean:
