@@ -53,8 +53,8 @@ class MmapCapture(MmapIO):
 
     def _read(self, out: Any, *, commit: bool) -> int:
         block = block_of(out, self._geometry.format, self.channels, into=True)
-        read = self._copier(block.frames, lib.fast_read, lib.alsamm_read)
-        result = read(self._ring, *block, commit)
+        read = self._copier(len(block.array), lib.fast_read, lib.alsamm_read)
+        result = read(self._ring, *block.arguments, commit)
         if result == -errno.EOVERFLOW:
             lost = self.avail() - self.buffer_size
             raise errors.Overrun(

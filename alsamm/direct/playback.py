@@ -41,8 +41,8 @@ class MmapPlayback(MmapIO):
         if not isinstance(samples, (np.ndarray, bytes, bytearray, memoryview)) and isinstance(samples, Iterable):
             return self._write_samples(samples)
         block = block_of(samples, self._geometry.format, self.channels)
-        write = self._copier(block.frames, lib.fast_write, lib.alsamm_write)
-        return self._start_if_due(self._check(write(self._ring, *block), "write"))
+        write = self._copier(len(block.array), lib.fast_write, lib.alsamm_write)
+        return self._start_if_due(self._check(write(self._ring, *block.arguments), "write"))
 
     def _write_samples(self, samples: Iterable[Any]) -> int:
         room = min(self.avail(), self.buffer_size) * self.channels

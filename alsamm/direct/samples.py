@@ -19,12 +19,13 @@ _Array = np.ndarray[Any, np.dtype[Any]]
 
 
 class Block(NamedTuple):
-    """An array as C takes it: frame f, channel c at ``pointer + f * frame_stride + c * channel_stride`` (bytes)."""
+    """An array as C takes it."""
 
-    pointer: Any
-    frames: int
-    frame_stride: int
-    channel_stride: int
+    array: _Array
+    """Held while C works on its memory, so that nobody can free or resize that."""
+    arguments: tuple[Any, int, int, int]
+    """(pointer, frames, frame_stride, channel_stride), the strides in bytes: frame f, channel c is at
+    pointer + f * frame_stride + c * channel_stride."""
 
 
 def block_of(samples: object, format: Format, channels: int, *, into: bool = False) -> Block:  # noqa: A002 -- ALSA's word
@@ -45,7 +46,8 @@ def block_of(samples: object, format: Format, channels: int, *, into: bool = Fal
             raise errors.ArgumentError("the array to read into is read-only")
         if array.size and ((frame_stride == 0 and len(array) > 1) or (channel_stride == 0 and channels > 1)):
             raise errors.ArgumentError("the array to read into has a stride of 0: its frames lie over one another")
-    return Block(ffi.cast("char *", array.__array_interface__["data"][0]), len(array), frame_stride, channel_stride)
+    pointer = ffi.cast("char *", array.__array_interface__["data"][0])
+    return Block(array, (pointer, len(array), frame_stride, channel_stride))
 
 
 class RawSamples:

@@ -1,4 +1,4 @@
-"""What only a software card can show of a capture: the card that writes over what is being read."""
+"""What the contract cannot show: a card that writes over what is being read, and memory that is in use."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import pytest
 
 import alsamm
 from alsamm import sim
-from alsamm.enums import Access
+from alsamm.direct.samples import block_of
+from alsamm.enums import Access, Format
 
 CHANNELS, BUFFER = 64, 16_384
 UNTOUCHED = 0x5A5A5A5A
@@ -56,3 +57,12 @@ def test_an_overrun_during_the_copy_is_found() -> None:
             assert "frames that were not read" in str(found[0])
             assert not np.all(out == UNTOUCHED)
             assert ring.appl_ptr == 0, "nothing was committed"
+
+
+def test_a_buffer_cannot_be_resized_while_it_is_copied() -> None:
+    """Whoever tries gets Python's own BufferError, as for any buffer in use."""
+    block = block_of(samples := bytearray(4 * 100), Format.S16_LE, 2)
+    with pytest.raises(BufferError):
+        samples.extend(b"more")
+    del block
+    samples.extend(b"more")
