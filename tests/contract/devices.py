@@ -14,17 +14,18 @@ import alsamm
 from alsamm import sim
 from alsamm.enums import Access, Direction, Format, Transport
 
-# What each software card stands for.
+RATE = 48_000
+PERIOD = 1024
+BUFFER = 16 * PERIOD
+# What each software card stands for; the pointers of "sim-wrap" wrap every few turns of the ring.
 SOFTWARE: dict[str, dict[str, Any]] = {
     "sim": {},
     "sim-usb": {"refuse_control": True},
     "sim-arm": {"refuse_status": True, "refuse_control": True},
     "sim-nonint": {"accesses": [Access.MMAP_NONINTERLEAVED, Access.RW_NONINTERLEAVED]},
     "sim-hdsp": {"accesses": [Access.MMAP_NONINTERLEAVED], "separate_channels": True},
+    "sim-wrap": {"boundary": 4 * BUFFER},
 }
-RATE = 48_000
-PERIOD = 1024
-BUFFER = 16 * PERIOD
 
 
 @dataclass

@@ -21,7 +21,7 @@ def test_played_equals_recorded(open_ring: OpenRing, device: Target, force_sync_
     out = open_ring(Direction.PLAYBACK, force_sync_ptr=force_sync_ptr, start_threshold="boundary")
     mic = open_ring(Direction.CAPTURE, force_sync_ptr=force_sync_ptr)
     random = np.random.default_rng(3)
-    sent = random.integers(-32_768, 32_768, (3 * out.buffer_size + 333, 2), "i2")
+    sent = random.integers(-32_768, 32_768, (5 * out.buffer_size + 333, 2), "i2")
     sent[0] = 1, 2  # the loop gives zeros until something is played
     mic.start()
     written = out.write(sent)
