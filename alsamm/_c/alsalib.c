@@ -39,6 +39,7 @@ int alsamm_hide_ring_from_children(snd_pcm_t *pcm)
     snd_pcm_uframes_t offset, frames = 1, buffer_size, period_size;
     snd_pcm_hw_params_t *params;
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    snd_pcm_format_t format;
     unsigned int channels;
     int error;
 
@@ -49,6 +50,8 @@ int alsamm_hide_ring_from_children(snd_pcm_t *pcm)
     if (error >= 0)
         error = snd_pcm_hw_params_get_channels(params, &channels);
     if (error >= 0)
+        error = snd_pcm_hw_params_get_format(params, &format);
+    if (error >= 0)
         error = snd_pcm_get_params(pcm, &buffer_size, &period_size);
     if (error >= 0)
         error = snd_pcm_mmap_begin(pcm, &areas, &offset, &frames);
@@ -56,7 +59,8 @@ int alsamm_hide_ring_from_children(snd_pcm_t *pcm)
         return error;
     for (unsigned int c = 0; c < channels; c++) {
         uintptr_t begin = (uintptr_t)areas[c].addr / page * page;
-        uintptr_t end = (uintptr_t)areas[c].addr + (areas[c].first + areas[c].step * buffer_size) / 8;
+        uintptr_t bits = areas[c].first + areas[c].step * (buffer_size - 1) + (uintptr_t)snd_pcm_format_physical_width(format);
+        uintptr_t end = (uintptr_t)areas[c].addr + (bits + 7) / 8; /* not a byte more: the next page is somebody else's */
         if (madvise((void *)begin, end - begin, MADV_DONTFORK) < 0)
             return -errno;
     }

@@ -78,6 +78,26 @@ static inline unsigned long available(const struct alsamm_ring *ring, const stru
     return ring_avail(ring->capture, now->hw_ptr, now->appl_ptr, ring->buffer_size, ring->boundary);
 }
 
+/* For reading: a mapped hw_ptr may be a period old (rule H1), so when less than that is left until the card writes over the
+ * oldest frame, or when nothing renews it, the card itself is asked (rule G5). */
+static inline int look_closely(struct alsamm_ring *ring, struct view *out)
+{
+    struct alsamm_snapshot now;
+    int error = look(&ring->pages, 1, out);
+
+    if (error < 0 || !both_mapped(&ring->pages))
+        return error;
+    if (!ring->no_period_wakeup && available(ring, out) + ring->period_size <= ring->buffer_size)
+        return 0;
+    error = direct_query_fresh(&ring->pages, &now);
+    if (error < 0)
+        return error;
+    out->state = now.state;
+    out->hw_ptr = now.hw_ptr;
+    out->appl_ptr = now.appl_ptr;
+    return 0;
+}
+
 /* Rule G6: the kernel starts nothing when appl_ptr moves by mmap. */
 static inline long start_due(const struct alsamm_ring *ring, const struct view *before, unsigned long committed)
 {

@@ -65,7 +65,10 @@ int alsamm_map_data(int fd, long long offset, size_t length, int writable, void 
 void *alsamm_reserve(size_t length)
 {
     void *address = mmap(NULL, length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    return address == MAP_FAILED ? NULL : address;
+    if (address == MAP_FAILED)
+        return NULL;
+    madvise(address, length, MADV_DONTFORK); /* the gaps too, so that alsamm_forked finds the place empty */
+    return address;
 }
 
 int alsamm_unmap(void *address, size_t length)

@@ -13,7 +13,7 @@ int fast_spans(struct alsamm_ring *ring, struct alsamm_spans *out)
 {
     struct view now;
     unsigned long usable;
-    int error = look(&ring->pages, ring->capture, &now);
+    int error = ring->capture ? look_closely(ring, &now) : look(&ring->pages, 0, &now);
 
     if (error < 0)
         return error;

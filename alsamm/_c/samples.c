@@ -32,8 +32,8 @@ static void copy_samples(char *to, long to_step, const char *from, long from_ste
 #undef COPY
 }
 
-/* Rule F6: of S24_LE and its kin the card gives the low bytes only; what is above them is anybody's. */
-static void extend_signs(const struct alsamm_ring *ring, char *block, unsigned long frames, long frame_stride,
+/* Rule F6: of S24_LE and its kin the card gives the low bytes only; what is above them is anybody's, until here. */
+static void set_padding(const struct alsamm_ring *ring, char *block, unsigned long frames, long frame_stride,
                          long channel_stride)
 {
     int shift = 32 - ring->value_bits;
@@ -46,7 +46,7 @@ static void extend_signs(const struct alsamm_ring *ring, char *block, unsigned l
             memcpy(&bits, sample, sizeof bits);
             if (ring->swapped)
                 bits = __builtin_bswap32(bits);
-            value = (int)(bits << shift) >> shift;
+            value = ring->value_signed ? (int)(bits << shift) >> shift : (int)(bits << shift >> shift);
             bits = ring->swapped ? __builtin_bswap32((unsigned int)value) : (unsigned int)value;
             memcpy(sample, &bits, sizeof bits);
         }
@@ -60,9 +60,8 @@ static void move_span(const struct alsamm_ring *ring, int reading, unsigned long
     const struct alsamm_area *areas = ring->areas;
     size_t width = ring->sample_bytes, frame_bytes = width * ring->channels;
 
-    if (frame_stride == (long)frame_bytes && (channel_stride == (long)width || ring->channels == 1) &&
-        areas[0].step == frame_bytes &&
-        (ring->channels == 1 || areas[ring->channels - 1].base == areas[0].base + frame_bytes - width)) {
+    if (ring->contiguous && frame_stride == (long)frame_bytes &&
+        (channel_stride == (long)width || ring->channels == 1)) {
         char *at = areas[0].base + offset * frame_bytes;
         if (reading) /* memmove: the block may be a view of this very ring */
             memmove(block, at, frames * frame_bytes);
@@ -124,7 +123,7 @@ static long read_block(struct alsamm_ring *ring, char *block, long frames, long 
 
     if (frames < 0)
         return -EINVAL;
-    error = look(&ring->pages, 1, &now);
+    error = look_closely(ring, &now);
     if (error < 0)
         return error;
     error = ring->capture ? may_transfer(ring, now.state) : -EBADFD;
@@ -137,14 +136,13 @@ static long read_block(struct alsamm_ring *ring, char *block, long frames, long 
         filled = (unsigned long)frames;
     move(ring, 1, now.appl_ptr, filled, block, frame_stride, channel_stride);
     __atomic_thread_fence(__ATOMIC_ACQUIRE); /* the copy before the second look */
-    error = look(&ring->pages, 0, &after);
+    error = look_closely(ring, &after);
     if (error < 0)
         return error;
-    after.appl_ptr = now.appl_ptr;
-    if (after.state != SNDRV_PCM_STATE_XRUN && available(ring, &after) > ring->buffer_size)
+    if (available(ring, &after) > ring->buffer_size)
         return -EOVERFLOW;
     if (ring->value_bits)
-        extend_signs(ring, block, filled, frame_stride, channel_stride);
+        set_padding(ring, block, filled, frame_stride, channel_stride);
     return commit ? publish(ring, &now, filled) : (long)filled;
 }
 

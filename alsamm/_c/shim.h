@@ -80,7 +80,9 @@ struct alsamm_ring {
     struct alsamm_pages pages;
     int capture;
     unsigned int channels, sample_bytes;
-    int value_bits;             /* of a sample padded to 32 bits and to be sign-extended on reading, else 0 (rule F6) */
+    int value_bits;             /* of a sample padded to 32 bits, whose padding is set right on reading, else 0 (rule F6) */
+    int value_signed;
+    int contiguous;             /* all samples of a frame lie side by side, frame after frame */
     int swapped;                /* sample bytes are in the other order than this machine's */
     unsigned long buffer_size, period_size, boundary;
     unsigned long start_threshold, stop_threshold;

@@ -52,7 +52,9 @@ int alsamm_wait(struct alsamm_ring *ring, int timeout_ms)
             return error;
         seen.hw_ptr = now.hw_ptr;
         seen.appl_ptr = now.appl_ptr;
-        if (available(ring, &seen) >= now.avail_min || now.state == SNDRV_PCM_STATE_DRAINING)
+        if (now.state == SNDRV_PCM_STATE_DRAINING) /* a capture's: what is there is all that will come */
+            return available(ring, &seen) > 0 ? 1 : -EBADFD;
+        if (available(ring, &seen) >= now.avail_min)
             return 1;
         nap = ms_until(deadline, ring->no_period_wakeup ? nap_ns(ring) : 0x7fffffffLL * NS_PER_MS);
         if (nap == 0)
@@ -92,6 +94,9 @@ int alsamm_drain(struct alsamm_ring *ring, int timeout_ms)
 
     if (error < 0)
         return error;
+    if (now.state == SNDRV_PCM_STATE_XRUN || now.state == SNDRV_PCM_STATE_SUSPENDED ||
+        now.state == SNDRV_PCM_STATE_DISCONNECTED)
+        return may_transfer(ring, now.state); /* DRAIN would make a SETUP of an xrun and say nothing (rule G) */
     if (now.state != SNDRV_PCM_STATE_DRAINING) {
         error = alsamm_fill_silence(ring);
         if (error < 0)

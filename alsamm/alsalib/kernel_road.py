@@ -114,6 +114,11 @@ class KernelRoad(KernelOps):
 
     def drain(self, geometry: Geometry, timeout: float | None) -> None:
         """See Road."""
+        if (state := self.state()) in (State.XRUN, State.SUSPENDED):  # DRAIN would say nothing of it (rule G)
+            code = -errno.EPIPE if state == State.XRUN else -errno.ESTRPIPE
+            raise self.failure(code, "SNDRV_PCM_IOCTL_DRAIN")
+        if not self._playback:
+            self._settle()  # DRAIN itself does not ask the card: what came since the last interrupt would be lost
         if not os.get_blocking(self._fd):
             self._op(lib.ALSAMM_DRAIN, "SNDRV_PCM_IOCTL_DRAIN")
             return
@@ -135,7 +140,9 @@ class KernelRoad(KernelOps):
                 raise errors.StateError(f"{self._name}: wait() before start() would never end: nothing is captured yet")
             if draining and state == State.SETUP:
                 return  # played to the end
-            draining = state == State.DRAINING and self._playback
+            if state == State.DRAINING and not self._playback:
+                return  # what is there is all that will come
+            draining = state == State.DRAINING
             if not draining:
                 now = self._fresh()
                 if self._avail_of(now, geometry) >= now.avail_min:

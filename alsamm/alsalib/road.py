@@ -116,7 +116,7 @@ class Deadline:
     """When a wait ends."""
 
     def __init__(self, timeout: float, what: str) -> None:
-        if timeout < 0:
+        if not timeout >= 0:
             raise errors.ArgumentError(f"a timeout of {timeout} s: 0 or more, or None")
         self._end = time.monotonic() + timeout
         self._message = f"{what} did not come within {timeout:g} s"

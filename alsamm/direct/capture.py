@@ -70,9 +70,15 @@ class MmapCapture(MmapIO):
         return CaptureIter(self)
 
     def drain(self, timeout: float | None = None) -> None:
-        """Stop capturing; what is in the ring can still be read, then the state becomes SETUP (rule G)."""
+        """Stop capturing; what is in the ring can still be read, then ``drop`` ends it (rule G).
+
+        The state is DRAINING while frames are left to read, SETUP where there were none.
+        """
         del timeout  # a capture's DRAIN does not wait
-        self._op(lib.ALSAMM_DRAIN, "SNDRV_PCM_IOCTL_DRAIN")
+        with suppress(errors.XrunError, errors.SuspendedError, errors.StateError):
+            self.hwsync()  # DRAIN itself does not ask the card: what came since the last interrupt would be lost
+        with suppress(errors.WouldBlockError):  # what a non-blocking descriptor is told once it drains (rule J4)
+            self._op(lib.ALSAMM_DRAIN, "SNDRV_PCM_IOCTL_DRAIN")
 
 
 class CaptureIter(Iterator[Any]):

@@ -6,13 +6,13 @@ import errno
 from typing import ClassVar
 
 from alsamm import errors
-from alsamm._c import check, lib
+from alsamm._c import check, ffi, lib
 from alsamm.direct.pages import PageView
 from alsamm.enums import Transport
 
 __all__ = ["Control"]
 
-_LARGEST = (1 << 63) - 1
+_LARGEST = (1 << 8 * ffi.sizeof("long") - 1) - 1
 
 
 class Control(PageView):

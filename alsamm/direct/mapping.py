@@ -97,6 +97,12 @@ class Mapping:
             code = lib.alsamm_map_data(fd, offset, length, writable, self._memory + starts[offset], out)
             check(code, "mmap", device)
         self.addresses = [self._memory + (starts[channel.offset] + channel.first) for channel in channels]
+        width = geometry.format.physical_width // 8
+        self.contiguous = channels == [
+            Channel(channels[0].offset, channels[0].first + n * width, len(channels) * width)
+            for n in range(len(channels))
+        ]
+        """Whether the samples of a frame lie side by side, and frame after frame."""
         self._steps = [channel.step for channel in channels]
         self._places = [starts[channel.offset] + channel.first for channel in channels]
         self._geometry = geometry

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import sys
+import time
 import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -92,8 +93,10 @@ class MmapIO(KernelOps):
         ring.capture = capture
         ring.channels = geometry.channels
         ring.sample_bytes = geometry.format.physical_width // 8
-        padded = dtype.itemsize == 4 and geometry.format.signed and geometry.format.width < 32  # noqa: PLR2004 -- bytes, bits
+        padded = dtype.itemsize == 4 and geometry.format.width < 32  # noqa: PLR2004 -- bytes, bits
         ring.value_bits = geometry.format.width if padded else 0
+        ring.value_signed = geometry.format.signed
+        ring.contiguous = self._mapping.contiguous
         ring.swapped = geometry.format.big_endian != (sys.byteorder == "big")
         ffi.memmove(ring.silence, geometry.format.silence, len(geometry.format.silence))
         ring.areas = self._areas
@@ -278,9 +281,13 @@ class MmapIO(KernelOps):
             timeout = self.buffer_size / self._geometry.rate + 1
         if not timeout >= 0:
             raise errors.ArgumentError(f"timeout {timeout}: seconds, 0 or more")
-        milliseconds = min(int(timeout * 1000 + 0.999), 0x7FFFFFFF)
-        while (result := call(self._ring, milliseconds)) == -errno.EINTR:
-            pass  # the interpreter has run the handlers by now, and a handler that raises ends the loop
+        timeout = min(timeout, 0x7FFFFFFF // 1000)
+        left, end, place = timeout, time.monotonic() + timeout, self.hw_ptr
+        while (result := call(self._ring, int(left * 1000 + 0.999))) == -errno.EINTR:
+            # The interpreter has run the handlers by now, and a handler that raises ends the loop.
+            if call is lib.alsamm_drain and self.hw_ptr != place:  # a drain's time is that of a card that stands still
+                end, place = time.monotonic() + timeout, self.hw_ptr
+            left = max(0.0, end - time.monotonic())
         return self._check(result, what)
 
     # ---- the device's side (device.Holder) ----

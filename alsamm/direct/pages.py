@@ -126,6 +126,7 @@ class PageView:
     """What Status and Control have in common: where they come from and how long they live."""
 
     _WANTS: ClassVar[dict[str, bool]]
+    _borrowed = False
 
     def __init__(self, pcm: Device, *, force_sync_ptr: bool = False) -> None:
         """Raises UnsupportedError where ``pcm`` is not one kernel device."""
@@ -134,13 +135,16 @@ class PageView:
     @classmethod
     def from_fd(cls, fd: int, *, force_sync_ptr: bool = False) -> Self:
         """For a PCM's bare file descriptor, which stays the caller's. Raises UnsupportedError when it is no PCM's."""
-        return cls.over(Pages(fd, **cls._WANTS, force_sync_ptr=force_sync_ptr))
+        self = cls.__new__(cls)
+        self._pages = Pages(fd, **cls._WANTS, force_sync_ptr=force_sync_ptr)
+        return self
 
     @classmethod
     def over(cls, pages: Pages) -> Self:
-        """For pages that somebody else has mapped."""
+        """For pages that live and end with somebody else."""
         self = cls.__new__(cls)
         self._pages = pages
+        self._borrowed = True
         return self
 
     @property
@@ -149,8 +153,9 @@ class PageView:
         return self._pages.closed
 
     def close(self) -> None:
-        """Let go of the page and of the device; twice is harmless."""
-        self._pages.close()
+        """Let go of the page and of the device; twice is harmless. A ring's own Status and Control end with it."""
+        if not self._borrowed:
+            self._pages.close()
 
     def __enter__(self) -> Self:
         return self

@@ -66,7 +66,7 @@ class SyncPtrStatus:
         ):
             if value is None:
                 flags |= get
-            elif value < (field == "avail_min"):
+            elif not (field == "avail_min") <= value < 1 << 8 * ffi.sizeof("long") - 1:
                 raise errors.ArgumentError(
                     f"{field} {value}: must be {'above 0' if field == 'avail_min' else '0 or more'}"
                 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 
@@ -66,3 +67,83 @@ def test_a_buffer_cannot_be_resized_while_it_is_copied() -> None:
         samples.extend(b"more")
     del block
     samples.extend(b"more")
+
+
+def small(direction: str, card: sim.Card, **sw_params: object) -> alsamm.PCM:
+    """Period 64, buffer 256, mono."""
+    pcm = alsamm.PCM(card.device, direction)
+    pcm.setup(channels=1, period_size=64, buffer_size=256)
+    if sw_params:
+        sw = pcm.sw_params()
+        for name, value in sw_params.items():
+            setattr(sw, name, sw.boundary if value == "boundary" else value)
+        pcm.configure(sw=sw)
+    return pcm
+
+
+def test_an_overrun_that_no_interrupt_has_told_of_is_found() -> None:
+    """The page's hw_ptr is a period old (rule H1), so near the edge the card itself is asked (rule G5)."""
+    with sim.Card("stale") as card, small("capture", card) as pcm, alsamm.MmapCapture(pcm) as ring:
+        card.feed(np.arange(1, 1001, dtype="i2")[:, None])
+        ring.start()
+        card.advance(64)
+        ring.read(1)
+        card.advance(192)
+        assert ring.avail() == 255
+        card.advance(50)  # no interrupt: the page still says 255
+        assert ring.avail() == 255
+        with pytest.raises(alsamm.Overrun):
+            ring.read()
+
+
+@pytest.mark.parametrize("advance", [100, 40])
+def test_a_capture_drain_keeps_what_came_since_the_last_interrupt(advance: int) -> None:
+    with sim.Card("tail") as card, small("capture", card) as pcm, alsamm.MmapCapture(pcm) as ring:
+        ring.start()
+        card.advance(advance)
+        ring.drain()
+        assert len(ring.read()) == advance
+        with pytest.raises(alsamm.StateError):
+            ring.wait()  # nothing more will come
+        ring.drop()
+
+
+def test_a_drain_tells_of_an_underrun() -> None:
+    with sim.Card("dry") as card, small("playback", card) as pcm, alsamm.MmapPlayback(pcm) as ring:
+        for drain in (ring.drain, pcm.drain):
+            ring.prepare()
+            ring.write(np.ones(128, "i2"))
+            card.advance(300)
+            assert ring.state is alsamm.State.XRUN
+            with pytest.raises(alsamm.Underrun):
+                drain()
+
+
+def test_a_wait_ends_in_time_although_signals_come() -> None:
+    before = signal.signal(signal.SIGALRM, lambda *_: None)
+    try:
+        with (
+            sim.Card("storm") as card,
+            small("playback", card, start_threshold="boundary") as pcm,
+            alsamm.MmapPlayback(pcm) as ring,
+        ):
+            ring.commit(256)
+            signal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)
+            for call in (ring.wait, ring.drain):
+                card.freeze()
+                started = time.monotonic()
+                with pytest.raises(TimeoutError):
+                    call(0.1)
+                assert time.monotonic() - started < 5
+            ring.drop()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_the_rings_own_status_ends_with_the_ring() -> None:
+    with sim.Card("own") as card, small("playback", card) as pcm, alsamm.MmapPlayback(pcm) as ring:
+        with ring.status as status, ring.control:
+            assert status.state is alsamm.State.PREPARED
+        assert not ring.closed
+        assert status.hw_ptr == 0
