@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from alsamm.enums import Direction, State
-from tests.contract.devices import PERIOD, Target
+from tests.contract.devices import BUFFER, PERIOD, Target
 
 OpenRing = Callable[..., Any]
 
@@ -18,10 +18,11 @@ OpenRing = Callable[..., Any]
 def test_played_equals_recorded(open_ring: OpenRing, device: Target, force_sync_ptr: bool) -> None:
     if device.card is not None:
         device.card.loop = True
-    out = open_ring(Direction.PLAYBACK, force_sync_ptr=force_sync_ptr, start_threshold="boundary")
-    mic = open_ring(Direction.CAPTURE, force_sync_ptr=force_sync_ptr)
+    size = 2 * BUFFER  # long enough for an emulated machine, short enough to go round more than twice
+    out = open_ring(Direction.PLAYBACK, force_sync_ptr=force_sync_ptr, start_threshold="boundary", buffer_size=size)
+    mic = open_ring(Direction.CAPTURE, force_sync_ptr=force_sync_ptr, buffer_size=size)
     random = np.random.default_rng(3)
-    sent = random.integers(-32_768, 32_768, (5 * out.buffer_size + 333, 2), "i2")
+    sent = random.integers(-32_768, 32_768, (5 * BUFFER + 333, 2), "i2")
     sent[0] = 1, 2  # the loop gives zeros until something is played
     mic.start()
     written = out.write(sent)

@@ -193,7 +193,6 @@ def test_wait_and_avail_min(open_ring: OpenRing, direction: Direction, force_syn
     ring.avail_min = 3 * PERIOD
     ring.wait()
     assert ring.avail() >= 3 * PERIOD
-    assert ring.avail() < ring.buffer_size + 4 * PERIOD
     for bad in (-1, float("nan")):
         with pytest.raises(alsamm.ArgumentError, match="timeout"):
             ring.wait(bad)
