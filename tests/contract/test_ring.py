@@ -155,7 +155,7 @@ def test_read_after_write_of_the_control_page(open_ring: OpenRing, force_sync_pt
 @pytest.mark.needs("playback")
 def test_sync_ptr_asks_without_changing(open_ring: OpenRing) -> None:
     """The seed's harmless-looking query put both pointers to 0 (S1)."""
-    ring = open_ring(Direction.PLAYBACK)
+    ring = open_ring(Direction.PLAYBACK, start_threshold="boundary")
     ring.write(ramp(300))
     ring.avail_min = 55
     fd = ring.device.kernel_fd()

@@ -54,7 +54,9 @@ def test_start_without_data(open_ring: OpenRing, force_sync_ptr: bool) -> None:
 @pytest.mark.needs("playback")
 def test_the_start_threshold_is_honoured(open_ring: OpenRing, force_sync_ptr: bool) -> None:
     """The kernel does not look at it when appl_ptr moves by mmap (rule G6), so we do."""
-    ring = open_ring(Direction.PLAYBACK, force_sync_ptr=force_sync_ptr, start_threshold=2 * PERIOD)
+    ring = open_ring(
+        Direction.PLAYBACK, force_sync_ptr=force_sync_ptr, start_threshold=2 * PERIOD, stop_threshold="boundary"
+    )
     ring.write(silence(2 * PERIOD - 1))
     assert ring.state is State.PREPARED
     ring.commit(1)
@@ -91,7 +93,7 @@ def test_pointers_after_drop_and_prepare(
 
 @pytest.mark.needs("playback")
 def test_drain_plays_all_and_silence_after_it(open_ring: OpenRing, device: Target, force_sync_ptr: bool) -> None:
-    ring = open_ring(Direction.PLAYBACK, force_sync_ptr=force_sync_ptr)
+    ring = open_ring(Direction.PLAYBACK, force_sync_ptr=force_sync_ptr, start_threshold="boundary")
     ring.channel(0)[:] = ring.channel(1)[:] = 123  # what stood in the ring before
     frames = 3 * PERIOD + 17
     ring.write(np.full((frames, 2), 456, "i2"))
