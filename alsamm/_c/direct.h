@@ -52,9 +52,7 @@ static inline int look(struct alsamm_pages *pages, int fresh, struct view *out)
     error = fresh ? direct_query_fresh(pages, &now) : direct_query(pages, &now);
     if (error < 0)
         return error;
-    out->state = now.state;
-    out->hw_ptr = now.hw_ptr;
-    out->appl_ptr = now.appl_ptr;
+    *out = (struct view){now.state, now.hw_ptr, now.appl_ptr};
     return 0;
 }
 
@@ -92,9 +90,7 @@ static inline int look_closely(struct alsamm_ring *ring, struct view *out)
     error = direct_query_fresh(&ring->pages, &now);
     if (error < 0)
         return error;
-    out->state = now.state;
-    out->hw_ptr = now.hw_ptr;
-    out->appl_ptr = now.appl_ptr;
+    *out = (struct view){now.state, now.hw_ptr, now.appl_ptr};
     return 0;
 }
 

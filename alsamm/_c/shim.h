@@ -85,7 +85,7 @@ struct alsamm_ring {
     int contiguous;             /* all samples of a frame lie side by side, frame after frame */
     int swapped;                /* sample bytes are in the other order than this machine's */
     unsigned long buffer_size, period_size, boundary;
-    unsigned long start_threshold, stop_threshold;
+    unsigned long start_threshold;
     unsigned int rate;
     int no_period_wakeup;       /* poll is never woken by the card (rule H6) */
     unsigned char silence[8];   /* the bytes of one silent sample */

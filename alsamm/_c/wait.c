@@ -50,8 +50,7 @@ int alsamm_wait(struct alsamm_ring *ring, int timeout_ms)
         error = may_transfer(ring, now.state);
         if (error < 0)
             return error;
-        seen.hw_ptr = now.hw_ptr;
-        seen.appl_ptr = now.appl_ptr;
+        seen = (struct view){now.state, now.hw_ptr, now.appl_ptr};
         if (now.state == SNDRV_PCM_STATE_DRAINING) /* a capture's: what is there is all that will come */
             return available(ring, &seen) > 0 ? 1 : -EBADFD;
         if (available(ring, &seen) >= now.avail_min)
@@ -116,8 +115,7 @@ int alsamm_drain(struct alsamm_ring *ring, int timeout_ms)
             return 0;
         if (now.state != SNDRV_PCM_STATE_DRAINING)
             return may_transfer(ring, now.state) < 0 ? may_transfer(ring, now.state) : -EBADFD;
-        seen.hw_ptr = now.hw_ptr;
-        seen.appl_ptr = now.appl_ptr;
+        seen = (struct view){now.state, now.hw_ptr, now.appl_ptr};
         room = available(ring, &seen);
         if (room > ring->buffer_size)
             room = ring->buffer_size;

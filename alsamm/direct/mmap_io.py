@@ -6,7 +6,6 @@ import errno
 import sys
 import time
 import warnings
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -23,7 +22,6 @@ from alsamm.direct.sync_ptr import SyncPtrStatus
 from alsamm.enums import Access, Direction, State
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
 
     from typing_extensions import Self
 
@@ -188,8 +186,10 @@ class MmapIO(KernelOps):
 
         With ``hwsync`` the card is asked first, which raises in XRUN and SUSPENDED (rule D6).
         """
-        with self._errors("SNDRV_PCM_IOCTL_SYNC_PTR"):
+        try:
             return SyncPtrStatus.call(self._fd, hwsync, None, None)
+        except errors.XrunError:  # which SyncPtrStatus, knowing no direction, cannot name
+            raise failure(-errno.EPIPE, "SNDRV_PCM_IOCTL_SYNC_PTR", self._label, self._failures) from None
 
     # ---- moving samples ----
 
@@ -300,7 +300,6 @@ class MmapIO(KernelOps):
         ring.period_size = geometry.period_size
         ring.boundary = geometry.boundary
         ring.start_threshold = geometry.start_threshold
-        ring.stop_threshold = geometry.stop_threshold
         ring.rate = geometry.rate
         ring.no_period_wakeup = not geometry.period_wakeup
 
@@ -394,14 +393,6 @@ class MmapIO(KernelOps):
                 self._require_open()
             raise failure(code, func, self._device.name, self._failures)
         return code
-
-    @contextmanager
-    def _errors(self, func: str) -> Generator[None]:
-        """Give the xrun its direction, which SyncPtrStatus cannot know."""
-        try:
-            yield
-        except errors.XrunError:
-            raise failure(-errno.EPIPE, func, self._device.name, self._failures) from None
 
     def _copier(self, frames: int, quick: Any, long: Any) -> Any:
         return quick if frames * self.channels * self._ring.sample_bytes <= _LONG_COPY_BYTES else long
