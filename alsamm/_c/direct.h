@@ -6,10 +6,13 @@
 #define ALSAMM_DIRECT_H
 
 #include <errno.h>
+#include <stdint.h>
 #include <string.h>
+#include <time.h>
 #include <sound/asound.h>
 
 #include "shim.h"
+#include "moves.h"
 #include "ring.h"
 
 typedef const struct snd_pcm_mmap_status status_page;
@@ -22,34 +25,53 @@ struct view { /* both pointers and the state at one time, as far as the road all
     unsigned long hw_ptr, appl_ptr;
 };
 
-/* pages.c: SYNC_PTR, without and with a question to the card */
+/* pages.c: SYNC_PTR, without and with a question to the card; whether its last answer will do */
 int direct_query(struct alsamm_pages *pages, struct alsamm_snapshot *now);
 int direct_query_fresh(struct alsamm_pages *pages, struct alsamm_snapshot *now);
+int direct_answer_holds(const struct alsamm_pages *pages, long long half_period_ns);
 
-/* samples.c: the format's silence from a position on; frames is at most the buffer */
+/* array.c: whether the block's array is what it was */
+int direct_block_holds(const struct alsamm_ring *ring);
+
+/* samples.c: frames of the block, from ring->done on, into the ring or out of it; the format's silence. At most the buffer. */
+void direct_move(struct alsamm_ring *ring, unsigned long position, unsigned long frames);
 void direct_silence(struct alsamm_ring *ring, unsigned long position, unsigned long frames);
+int direct_read(struct alsamm_ring *ring, const struct view *now, unsigned long frames);
+
+static inline long long monotonic_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return NS(now);
+}
 
 static inline int both_mapped(const struct alsamm_pages *pages)
 {
     return pages->status && pages->control;
 }
 
+static inline void look_at_pages(const struct alsamm_pages *pages, struct view *out)
+{
+    status_page *status = pages->status;
+    control_page *control = pages->control;
+
+    out->state = (int)__atomic_load_n(&status->state, __ATOMIC_RELAXED);
+    out->hw_ptr = __atomic_load_n(&status->hw_ptr, __ATOMIC_ACQUIRE);
+    out->appl_ptr = __atomic_load_n(&control->appl_ptr, __ATOMIC_RELAXED);
+}
+
 /* By load, or one SYNC_PTR for all when either page is refused or, both NULL, the ring is closed. */
-static inline int look(struct alsamm_pages *pages, int fresh, struct view *out)
+static inline int look(struct alsamm_pages *pages, struct view *out)
 {
     struct alsamm_snapshot now;
     int error;
 
     if (both_mapped(pages)) {
-        status_page *status = pages->status;
-        control_page *control = pages->control;
-
-        out->state = (int)__atomic_load_n(&status->state, __ATOMIC_RELAXED);
-        out->hw_ptr = __atomic_load_n(&status->hw_ptr, __ATOMIC_ACQUIRE);
-        out->appl_ptr = __atomic_load_n(&control->appl_ptr, __ATOMIC_RELAXED);
+        look_at_pages(pages, out);
         return 0;
     }
-    error = fresh ? direct_query_fresh(pages, &now) : direct_query(pages, &now);
+    error = direct_query(pages, &now);
     if (error < 0)
         return error;
     *out = (struct view){now.state, now.hw_ptr, now.appl_ptr};
@@ -76,17 +98,38 @@ static inline unsigned long available(const struct alsamm_ring *ring, const stru
     return ring_avail(ring->capture, now->hw_ptr, now->appl_ptr, ring->buffer_size, ring->boundary);
 }
 
+/* Frames that can be moved: of what is late only the ring itself. */
+static inline unsigned long usable(const struct alsamm_ring *ring, const struct view *now)
+{
+    unsigned long avail = available(ring, now);
+    return avail < ring->buffer_size ? avail : ring->buffer_size;
+}
+
+/* For moving `frames`: SYNC_PTR's last answer will do if by it there is room or data for them, for both only grow. */
+static inline int look_for(struct alsamm_ring *ring, unsigned long frames, struct view *out)
+{
+    const struct alsamm_pages *pages = &ring->pages;
+
+    if (!both_mapped(pages) && direct_answer_holds(pages, ring->half_period_ns)) {
+        *out = (struct view){pages->state, pages->hw_ptr, pages->appl_ptr};
+        if (frames <= usable(ring, out))
+            return 0;
+    }
+    return look(&ring->pages, out);
+}
+
 /* For reading: a mapped hw_ptr may be a period old (rule H1), so when less than that is left until the card writes over the
  * oldest frame, or when nothing renews it, the card itself is asked (rule G5). */
 static inline int look_closely(struct alsamm_ring *ring, struct view *out)
 {
     struct alsamm_snapshot now;
-    int error = look(&ring->pages, 1, out);
+    int error;
 
-    if (error < 0 || !both_mapped(&ring->pages))
-        return error;
-    if (!ring->no_period_wakeup && available(ring, out) + ring->period_size <= ring->buffer_size)
-        return 0;
+    if (both_mapped(&ring->pages)) {
+        look_at_pages(&ring->pages, out);
+        if (!ring->no_period_wakeup && available(ring, out) + ring->period_size <= ring->buffer_size)
+            return 0;
+    }
     error = direct_query_fresh(&ring->pages, &now);
     if (error < 0)
         return error;
@@ -107,6 +150,7 @@ static inline long start_due(const struct alsamm_ring *ring, const struct view *
     return filled > 0 && filled >= ring->start_threshold ? ALSAMM_START_DUE : 0;
 }
 
+/* 0, or ALSAMM_START_DUE. */
 static inline long publish(struct alsamm_ring *ring, const struct view *now, unsigned long frames)
 {
     int error;
@@ -114,7 +158,9 @@ static inline long publish(struct alsamm_ring *ring, const struct view *now, uns
     if (frames == 0)
         return 0;
     error = fast_set_appl_ptr(&ring->pages, ring_advance(now->appl_ptr, frames, ring->boundary));
-    return error < 0 ? error : (long)frames | start_due(ring, now, frames);
+    if (error == 0 && !ring->capture && !both_mapped(&ring->pages)) /* taken in any state (rule D8), and told which */
+        error = may_transfer(ring, ring->pages.state);
+    return error < 0 ? error : start_due(ring, now, frames);
 }
 
 #endif

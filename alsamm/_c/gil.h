@@ -1,4 +1,4 @@
-/* Which calls keep the GIL: the one place that decides.
+/* What cffi's wrappers do around a call, and which calls keep the GIL: the one place that decides.
  *
  * cffi wraps every API-mode call in Py_BEGIN_ALLOW_THREADS / Py_END_ALLOW_THREADS. Giving the GIL up costs 30 ns when
  * nobody wants it and tens of microseconds, now and then milliseconds, when another Python thread is busy: a lost period.
@@ -7,7 +7,12 @@
  *
  * What may be named fast_: loads, stores and copies of bounded size in memory we mapped, and SYNC_PTR, which takes the
  * stream lock for a few instructions and never waits for the card. Nothing that can sleep (poll, DRAIN, START, PREPARE,
- * mmap, RW transfers, a copy of megabytes) may be. */
+ * mmap, RW transfers, a copy of megabytes) may be.
+ *
+ * Why it is safe to keep it: such a call ends within microseconds whatever another thread does, takes no lock that a thread
+ * waiting for the GIL could hold, and calls nothing of Python. tests/unit/test_gil.py holds both halves of the list.
+ *
+ * Such a call leaves errno out too, which the wrappers save and restore for ffi.errno: ours tell errors by their result. */
 #ifndef ALSAMM_GIL_H
 #define ALSAMM_GIL_H
 
@@ -19,5 +24,12 @@
     { PyThreadState *alsamm_released = ALSAMM_KEEPS_GIL(__func__) ? NULL : PyEval_SaveThread();
 #define Py_END_ALLOW_THREADS \
     if (!ALSAMM_KEEPS_GIL(__func__)) PyEval_RestoreThread(alsamm_released); }
+
+#define ALSAMM_CFFI_RESTORE_ERRNO ((void (*)(void))_cffi_exports[13]) /* as _cffi_include.h has them */
+#define ALSAMM_CFFI_SAVE_ERRNO ((void (*)(void))_cffi_exports[14])
+#undef _cffi_restore_errno
+#undef _cffi_save_errno
+#define _cffi_restore_errno() do { if (!ALSAMM_KEEPS_GIL(__func__)) ALSAMM_CFFI_RESTORE_ERRNO(); } while (0)
+#define _cffi_save_errno() do { if (!ALSAMM_KEEPS_GIL(__func__)) ALSAMM_CFFI_SAVE_ERRNO(); } while (0)
 
 #endif

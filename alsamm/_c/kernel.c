@@ -7,6 +7,7 @@
 #include <time.h>
 #include <sound/asound.h>
 
+#include "moves.h"
 #include "sim_device.h"
 #include "shim.h"
 
@@ -17,6 +18,8 @@ _Static_assert(sizeof(struct snd_pcm_sync_ptr) == 136 && sizeof(struct snd_pcm_s
 #elif defined(__x86_64__)
 #error "x32 has a layout of its own (rule B2) and is not supported"
 #endif
+
+unsigned long alsamm_moves;
 
 static int pcm_ioctl(int fd, unsigned long request, void *argument)
 {
@@ -66,6 +69,7 @@ int alsamm_pcm_op(int fd, enum alsamm_op op, long argument, long *result)
     int error;
 
     *result = 0;
+    something_moved();
     switch (op) {
     case ALSAMM_PREPARE: return pcm_ioctl(fd, SNDRV_PCM_IOCTL_PREPARE, NULL);
     case ALSAMM_RESET: return pcm_ioctl(fd, SNDRV_PCM_IOCTL_RESET, NULL);
@@ -141,7 +145,10 @@ int alsamm_get_channel_info(int fd, unsigned int channel, struct alsamm_channel_
 int alsamm_transfer(int fd, int capture, void *frames_memory, unsigned long frames, long *result)
 {
     struct snd_xferi transfer = {.result = 0, .buf = frames_memory, .frames = frames};
-    int error = pcm_ioctl(fd, capture ? SNDRV_PCM_IOCTL_READI_FRAMES : SNDRV_PCM_IOCTL_WRITEI_FRAMES, &transfer);
+    int error;
+
+    something_moved();
+    error = pcm_ioctl(fd, capture ? SNDRV_PCM_IOCTL_READI_FRAMES : SNDRV_PCM_IOCTL_WRITEI_FRAMES, &transfer);
 
     *result = transfer.result;
     return error;
@@ -167,6 +174,8 @@ int fast_sync_ptr(int fd, int flags, struct alsamm_snapshot *io)
     struct snd_pcm_sync_ptr sync;
     int error;
 
+    if (!(flags & ALSAMM_SYNC_GET_APPL))
+        something_moved();
     memset(&sync, 0, sizeof sync);
     sync.flags = (unsigned int)flags;
     sync.c.control.appl_ptr = io->appl_ptr;

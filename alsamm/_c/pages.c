@@ -1,10 +1,37 @@
 /* One value of the status or control page: by load or store where it is mapped, by SYNC_PTR where the kernel refuses it. */
 #include "direct.h"
 
+/* Every SYNC_PTR of a ring goes through here, so that its answer can serve for what follows. */
+static int ask(struct alsamm_pages *pages, int flags, struct alsamm_snapshot *now)
+{
+    int error;
+
+    pages->answered_ns = 0;
+    if (pages->fd < 0)
+        return -EBADF;
+    error = fast_sync_ptr(pages->fd, flags, now);
+    if (error < 0)
+        return error;
+    pages->state = now->state;
+    pages->hw_ptr = now->hw_ptr;
+    pages->appl_ptr = now->appl_ptr;
+    pages->avail_min = now->avail_min;
+    pages->moves = moves_so_far();
+    pages->answered_ns = monotonic_ns();
+    return 0;
+}
+
+/* A mapped page is up to a period old (rule H1), so an answer that is half a period old is as good, as long as nothing in
+ * this process moved the PCM since. */
+int direct_answer_holds(const struct alsamm_pages *pages, long long half_period_ns)
+{
+    return pages->answered_ns && pages->fd >= 0 && pages->moves == moves_so_far() && monotonic_ns() - pages->answered_ns < half_period_ns;
+}
+
 int direct_query(struct alsamm_pages *pages, struct alsamm_snapshot *now)
 {
     memset(now, 0, sizeof *now);
-    return pages->fd < 0 ? -EBADF : fast_sync_ptr(pages->fd, ALSAMM_QUERY, now);
+    return ask(pages, ALSAMM_QUERY, now);
 }
 
 /* Rules D6, D10: with HWSYNC the capture data behind hw_ptr are valid on cards that need it; when the state does not
@@ -13,10 +40,8 @@ int direct_query_fresh(struct alsamm_pages *pages, struct alsamm_snapshot *now)
 {
     int error;
 
-    if (pages->fd < 0)
-        return -EBADF;
     memset(now, 0, sizeof *now);
-    error = fast_sync_ptr(pages->fd, ALSAMM_QUERY | ALSAMM_SYNC_HWSYNC, now);
+    error = ask(pages, ALSAMM_QUERY | ALSAMM_SYNC_HWSYNC, now);
     if (error == -EPIPE || error == -ESTRPIPE || error == -EBADFD)
         error = direct_query(pages, now);
     return error;
@@ -30,7 +55,7 @@ int direct_query_fresh(struct alsamm_pages *pages, struct alsamm_snapshot *now)
         int error;                                          \
         if (at)                                             \
             return mapped;                                  \
-        error = direct_query(pages, &now);                         \
+        error = direct_query(pages, &now);                  \
         return error < 0 ? error : (long long)(asked);      \
     } while (0)
 
@@ -68,6 +93,7 @@ long long fast_avail_min(struct alsamm_pages *pages)
 int fast_set_appl_ptr(struct alsamm_pages *pages, unsigned long value)
 {
     struct alsamm_snapshot set = {.appl_ptr = value};
+    int error;
 
     if (pages->control) {
 #if defined(__x86_64__) || defined(__i386__)
@@ -77,7 +103,9 @@ int fast_set_appl_ptr(struct alsamm_pages *pages, unsigned long value)
         return 0;
     }
     /* avail_min's flag set: get it, leave it. appl_ptr's clear: the kernel takes ours and tells the driver (D2, D4). */
-    return pages->fd < 0 ? -EBADF : fast_sync_ptr(pages->fd, ALSAMM_SYNC_GET_AVAIL_MIN, &set);
+    error = ask(pages, ALSAMM_SYNC_GET_AVAIL_MIN, &set);
+    pages->avail_told = 0;
+    return error;
 }
 
 int fast_set_avail_min(struct alsamm_pages *pages, unsigned long value)
@@ -88,5 +116,5 @@ int fast_set_avail_min(struct alsamm_pages *pages, unsigned long value)
         __atomic_store_n(&((control_page *)pages->control)->avail_min, value, __ATOMIC_RELEASE);
         return 0;
     }
-    return pages->fd < 0 ? -EBADF : fast_sync_ptr(pages->fd, ALSAMM_SYNC_GET_APPL, &set);
+    return ask(pages, ALSAMM_SYNC_GET_APPL, &set);
 }

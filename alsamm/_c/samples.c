@@ -1,4 +1,5 @@
 /* Samples into the kernel's ring and out of it. */
+#include "convert.h"
 #include "direct.h"
 
 /* One channel. The width is a constant in each case so that the compiler makes plain loads and stores of it: the ring may
@@ -33,14 +34,14 @@ static void copy_samples(char *to, long to_step, const char *from, long from_ste
 }
 
 /* Rule F6: of S24_LE and its kin the card gives the low bytes only; what is above them is anybody's, until here. */
-static void set_padding(const struct alsamm_ring *ring, char *block, unsigned long frames, long frame_stride,
-                         long channel_stride)
+static void set_padding(const struct alsamm_ring *ring, char *samples, unsigned long frames)
 {
+    const struct alsamm_block *block = &ring->block;
     int shift = 32 - ring->value_bits;
 
     for (unsigned int c = 0; c < ring->channels; c++) {
-        char *sample = block + (long)c * channel_stride;
-        for (unsigned long f = 0; f < frames; f++, sample += frame_stride) {
+        char *sample = samples + (long)c * block->channel_stride;
+        for (unsigned long f = 0; f < frames; f++, sample += block->frame_stride) {
             unsigned int bits;
             int value;
             memcpy(&bits, sample, sizeof bits);
@@ -53,77 +54,127 @@ static void set_padding(const struct alsamm_ring *ring, char *block, unsigned lo
     }
 }
 
-/* One span: frames from ring frame `offset` on, to or from the caller's block. */
-static void move_span(const struct alsamm_ring *ring, int reading, unsigned long offset, unsigned long frames,
-                      char *block, long frame_stride, long channel_stride)
+/* The run's samples, to or from one area, through the converter. `sample` numbers the run's first sample in the stream, and
+ * `apart` the next one's distance, so that dither does not depend on how a stream was cut into calls. */
+static void convert_samples(const struct alsamm_ring *ring, char *in_ring, long ring_step, char *in_block, long block_step,
+                            unsigned long samples, unsigned long sample, long apart)
+{
+    if (ring->capture)
+        convert_run(ring->converter, in_block, block_step, in_ring, ring_step, (long)samples, sample, apart);
+    else
+        convert_run(ring->converter, in_ring, ring_step, in_block, block_step, (long)samples, sample, apart);
+}
+
+/* One span: frames from ring frame `offset` on, to or from the caller's block. `position` is the span's first frame as
+ * appl_ptr counts. */
+static void move_span(const struct alsamm_ring *ring, unsigned long offset, unsigned long position, unsigned long frames,
+                      char *samples)
 {
     const struct alsamm_area *areas = ring->areas;
-    size_t width = ring->sample_bytes, frame_bytes = width * ring->channels;
+    const struct alsamm_block *block = &ring->block;
+    unsigned int channels = ring->channels;
+    size_t width = ring->sample_bytes, frame_bytes = width * channels, item = ring->item_bytes;
 
-    if (ring->contiguous && frame_stride == (long)frame_bytes &&
-        (channel_stride == (long)width || ring->channels == 1)) {
+    if (ring->contiguous && block->frame_stride == (long)(item * channels) &&
+        (block->channel_stride == (long)item || channels == 1)) {
         char *at = areas[0].base + offset * frame_bytes;
-        if (reading) /* memmove: the block may be a view of this very ring */
-            memmove(block, at, frames * frame_bytes);
+        if (ring->converter)
+            convert_samples(ring, at, (long)width, samples, (long)item, frames * channels, position * channels, 1);
+        else if (ring->capture)
+            memcpy(samples, at, frames * frame_bytes);
         else
-            memmove(at, block, frames * frame_bytes);
+            memcpy(at, samples, frames * frame_bytes);
         return;
     }
-    for (unsigned int c = 0; c < ring->channels; c++) {
+    for (unsigned int c = 0; c < channels; c++) {
         char *at = areas[c].base + offset * areas[c].step;
-        char *samples = block + (long)c * channel_stride;
-        if (reading)
-            copy_samples(samples, frame_stride, at, (long)areas[c].step, frames, ring->sample_bytes);
+        char *of_channel = samples + (long)c * block->channel_stride;
+        if (ring->converter)
+            convert_samples(ring, at, (long)areas[c].step, of_channel, block->frame_stride, frames, position * channels + c,
+                            channels);
+        else if (ring->capture)
+            copy_samples(of_channel, block->frame_stride, at, (long)areas[c].step, frames, ring->sample_bytes);
         else
-            copy_samples(at, (long)areas[c].step, samples, frame_stride, frames, ring->sample_bytes);
+            copy_samples(at, (long)areas[c].step, of_channel, block->frame_stride, frames, ring->sample_bytes);
     }
 }
 
-static void move(const struct alsamm_ring *ring, int reading, unsigned long position, unsigned long frames,
-                 char *block, long frame_stride, long channel_stride)
+void direct_move(struct alsamm_ring *ring, unsigned long position, unsigned long frames)
 {
     unsigned long offset = position % ring->buffer_size;
     unsigned long first = ring_first_span(offset, frames, ring->buffer_size);
+    char *samples = ring->block.samples + ring->done * ring->block.frame_stride;
 
-    move_span(ring, reading, offset, first, block, frame_stride, channel_stride);
+    move_span(ring, offset, position, first, samples);
     if (frames > first)
-        move_span(ring, reading, 0, frames - first, block + (long)first * frame_stride, frame_stride, channel_stride);
+        move_span(ring, 0, position + first, frames - first, samples + (long)first * ring->block.frame_stride);
+    if (ring->capture && ring->value_bits && !ring->converter)
+        set_padding(ring, samples, frames);
 }
 
-static long write_block(struct alsamm_ring *ring, const char *block, long frames, long frame_stride, long channel_stride)
+/* A copy of more than this gives up the GIL: tens of microseconds at the least, so that 30 more do not matter. */
+#define LONG_COPY_BYTES (1 << 18)
+
+static int too_long(const struct alsamm_ring *ring, unsigned long frames)
+{
+    return frames * ring->channels * ring->sample_bytes > LONG_COPY_BYTES;
+}
+
+/* 0 for a whole block and nothing else to do, so that a caller's usual case is one test. */
+static long told(const struct alsamm_ring *ring, long published)
+{
+    if (published < 0)
+        return published;
+    return ring->done == ring->block.frames ? published ? ring->done | published : 0 : ring->done | published | ALSAMM_PARTIAL;
+}
+
+static long write_block(struct alsamm_ring *ring, int keeps_gil)
 {
     struct view now;
-    unsigned long room;
-    int error;
+    unsigned long frames = (unsigned long)ring->block.frames;
+    long published;
+    int error = look_for(ring, frames, &now);
 
-    if (frames < 0)
-        return -EINVAL;
-    error = look(&ring->pages, 0, &now);
+    ring->done = 0;
     if (error < 0)
         return error;
     error = ring->capture ? -EBADFD : may_transfer(ring, now.state);
     if (error < 0)
         return error;
-    room = available(ring, &now);
-    if (room > ring->buffer_size)
-        room = ring->buffer_size;
-    if (room > (unsigned long)frames)
-        room = (unsigned long)frames;
-    move(ring, 0, now.appl_ptr, room, (char *)block, frame_stride, channel_stride);
-    return publish(ring, &now, room);
+    if (frames > usable(ring, &now))
+        frames = usable(ring, &now);
+    if (keeps_gil && too_long(ring, frames))
+        return -E2BIG;
+    direct_move(ring, now.appl_ptr, frames);
+    published = publish(ring, &now, frames);
+    if (published >= 0)
+        ring->done = (long)frames;
+    return told(ring, published);
 }
 
 /* Rule G5: a capture ring can be overwritten while it is read, so avail is looked at before and after the copy. -EOVERFLOW:
  * the card was ahead by more than the ring, so that frames are lost. Nothing is committed then. */
-static long read_block(struct alsamm_ring *ring, char *block, long frames, long frame_stride, long channel_stride, int commit)
+int direct_read(struct alsamm_ring *ring, const struct view *now, unsigned long frames)
 {
-    struct view now, after;
-    unsigned long filled;
+    struct view after;
     int error;
 
-    if (frames < 0)
-        return -EINVAL;
-    error = look_closely(ring, &now);
+    direct_move(ring, now->appl_ptr, frames);
+    __atomic_thread_fence(__ATOMIC_ACQUIRE); /* the copy before the second look */
+    error = look_closely(ring, &after);
+    if (error < 0)
+        return error;
+    return available(ring, &after) > ring->buffer_size ? -EOVERFLOW : 0;
+}
+
+static long read_block(struct alsamm_ring *ring, int keeps_gil, int commit)
+{
+    struct view now;
+    unsigned long frames = (unsigned long)ring->block.frames, filled;
+    long published = 0;
+    int error = look_closely(ring, &now);
+
+    ring->done = 0;
     if (error < 0)
         return error;
     error = ring->capture ? may_transfer(ring, now.state) : -EBADFD;
@@ -132,38 +183,44 @@ static long read_block(struct alsamm_ring *ring, char *block, long frames, long 
     filled = available(ring, &now);
     if (filled > ring->buffer_size)
         return -EOVERFLOW;
-    if (filled > (unsigned long)frames)
-        filled = (unsigned long)frames;
-    move(ring, 1, now.appl_ptr, filled, block, frame_stride, channel_stride);
-    __atomic_thread_fence(__ATOMIC_ACQUIRE); /* the copy before the second look */
-    error = look_closely(ring, &after);
+    if (frames > filled)
+        frames = filled;
+    if (keeps_gil && too_long(ring, frames))
+        return -E2BIG;
+    error = direct_read(ring, &now, frames);
     if (error < 0)
         return error;
-    if (available(ring, &after) > ring->buffer_size)
-        return -EOVERFLOW;
-    if (ring->value_bits)
-        set_padding(ring, block, filled, frame_stride, channel_stride);
-    return commit ? publish(ring, &now, filled) : (long)filled;
+    if (commit)
+        published = publish(ring, &now, frames);
+    if (published >= 0)
+        ring->done = (long)frames;
+    return told(ring, published);
 }
 
-long fast_write(struct alsamm_ring *ring, const char *block, long frames, long frame_stride, long channel_stride)
+long fast_write(struct alsamm_ring *ring)
 {
-    return write_block(ring, block, frames, frame_stride, channel_stride);
+    return direct_block_holds(ring) ? write_block(ring, 1) : -ESTALE;
 }
 
-long alsamm_write(struct alsamm_ring *ring, const char *block, long frames, long frame_stride, long channel_stride)
+long fast_read(struct alsamm_ring *ring)
 {
-    return write_block(ring, block, frames, frame_stride, channel_stride);
+    return direct_block_holds(ring) ? read_block(ring, 1, 1) : -ESTALE;
 }
 
-long fast_read(struct alsamm_ring *ring, char *block, long frames, long frame_stride, long channel_stride, int commit)
+/* Without the GIL nobody may look into the array; the caller holds it so that it cannot change. */
+long alsamm_write(struct alsamm_ring *ring)
 {
-    return read_block(ring, block, frames, frame_stride, channel_stride, commit);
+    return ring->block.array ? write_block(ring, 0) : -ESTALE;
 }
 
-long alsamm_read(struct alsamm_ring *ring, char *block, long frames, long frame_stride, long channel_stride, int commit)
+long alsamm_read(struct alsamm_ring *ring)
 {
-    return read_block(ring, block, frames, frame_stride, channel_stride, commit);
+    return ring->block.array ? read_block(ring, 0, 1) : -ESTALE;
+}
+
+long alsamm_peek(struct alsamm_ring *ring)
+{
+    return ring->block.array ? read_block(ring, 0, 0) : -ESTALE;
 }
 
 void direct_silence(struct alsamm_ring *ring, unsigned long position, unsigned long frames)
@@ -183,14 +240,12 @@ void direct_silence(struct alsamm_ring *ring, unsigned long position, unsigned l
 int alsamm_fill_silence(struct alsamm_ring *ring)
 {
     struct view now;
-    unsigned long room;
-    int error = look(&ring->pages, 0, &now);
+    int error = look(&ring->pages, &now);
 
     if (error < 0)
         return error;
     if (ring->capture)
         return -EBADFD;
-    room = available(ring, &now);
-    direct_silence(ring, now.appl_ptr, room < ring->buffer_size ? room : ring->buffer_size);
+    direct_silence(ring, now.appl_ptr, usable(ring, &now));
     return 0;
 }

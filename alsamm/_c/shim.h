@@ -4,6 +4,11 @@
  *
  * Results: zero or more is success, a negative value is -errno (as in alsa-lib).
  * A name that begins with fast_ keeps the GIL (gil.h): it never sleeps and its work is bounded. */
+#ifndef ALSAMM_SHIM_H
+#define ALSAMM_SHIM_H
+
+#include <stddef.h>
+#include <stdint.h>
 
 /* ---- kernel.c: a PCM's file descriptor, whether the kernel's or the software card's ---- */
 
@@ -63,12 +68,49 @@ int alsamm_unmap(void *address, size_t length);
 int alsamm_forked(void *address, size_t length);
 size_t alsamm_page_size(void);
 
-/* ---- pages.c, ring.c, samples.c, wait.c: pointers and samples ---- */
+/* ---- convert.c: one sample format into another ---- */
+
+struct alsamm_sample {          /* how one sample lies in memory */
+    int bytes;                  /* 1, 2, 3, 4, 8 */
+    int bits;                   /* that mean something: 8 to 32; 32 or 64 for floats */
+    int is_float, is_signed;
+    int swapped;                /* in the other byte order than this machine's */
+};
+
+struct alsamm_converter {
+    struct alsamm_sample from, to;
+    int dither;                 /* TPDF, +-1 step of the target */
+    /* what follows is fast_converter's */
+    int simd;                   /* the level in use */
+    const void *level;          /* NULL: not ready */
+    void *kernel;
+    int dithers;                /* for this pair it does something */
+    int from_kind, to_kind, from_shift, to_shift, to_rest, to_half, to_top;
+    unsigned int flip, offset;
+    double scale, low, high, ceiling;
+};
+
+/* from, to and dither are filled in by the caller. simd: the most to use, -1 for the best that this machine has.
+ * -EINVAL: neither side is one of the four that numpy users hold (this machine's int16, int32, float32, float64). */
+int fast_converter(struct alsamm_converter *converter, int simd);
+/* The best level that this machine has; 0 is the portable one. */
+int fast_simd(void);
+/* Samples of one run; steps in bytes. index and index_step: which random number a sample's dither is made of. */
+int fast_convert(const struct alsamm_converter *converter, char *to, long to_step, const char *from, long from_step,
+                 long samples, unsigned long index, long index_step);
+
+/* ---- pages.c, ring.c, array.c, samples.c, blocking.c, wait.c: pointers and samples ---- */
 
 /* The status and control pages of one PCM. NULL: the kernel refuses that page, SYNC_PTR on fd stands in. */
 struct alsamm_pages {
     int fd;                     /* ours (a dup), or -1 once closed */
     void *status, *control;
+    /* SYNC_PTR's last answer; pages.c says for how long it holds */
+    int state;
+    unsigned long hw_ptr, appl_ptr, avail_min;
+    long long answered_ns;      /* CLOCK_MONOTONIC; 0: there is none that holds */
+    unsigned long moves;        /* alsamm_moves at the time */
+    int avail_told;             /* fast_avail has used it */
 };
 
 struct alsamm_area {            /* where a channel's samples are: frame n at base + n * step */
@@ -76,20 +118,38 @@ struct alsamm_area {            /* where a channel's samples are: frame n at bas
     size_t step;
 };
 
+/* The caller's samples: frame f, channel c at samples + f * frame_stride + c * channel_stride (bytes). */
+struct alsamm_block {
+    char *samples;
+    long frames, frame_stride, channel_stride;
+    void *array;                /* the numpy array that says so; NULL: there is no block */
+};
+
 struct alsamm_ring {
     struct alsamm_pages pages;
     int capture;
     unsigned int channels, sample_bytes;
+    char *memory;               /* where all areas lie */
+    size_t memory_bytes;
+    struct alsamm_area *areas;  /* one a channel */
     int value_bits;             /* of a sample padded to 32 bits, whose padding is set right on reading, else 0 (rule F6) */
     int value_signed;
     int contiguous;             /* all samples of a frame lie side by side, frame after frame */
     int swapped;                /* sample bytes are in the other order than this machine's */
     unsigned long buffer_size, period_size, boundary;
     unsigned long start_threshold;
-    unsigned int rate;
+    long long half_period_ns, buffer_ns;
     int no_period_wakeup;       /* poll is never woken by the card (rule H6) */
     unsigned char silence[8];   /* the bytes of one silent sample */
-    struct alsamm_area *areas;  /* one a channel */
+
+    const void *descr;          /* the numpy dtype of the caller's arrays: the object, by its address */
+    int packed;                 /* its samples are three bytes on an axis of their own */
+    unsigned int item_bytes;    /* of a sample in the caller's array */
+    struct alsamm_converter *converter; /* from the caller's dtype to the ring's format or back; NULL: they are the same */
+    struct alsamm_block block;  /* what fast_take took last */
+    long done;                  /* frames that the last write or read moved, or has moved so far */
+    int recover;                /* the blocking calls go on after an xrun... */
+    unsigned long xruns;        /* ... and count it here */
 };
 
 struct alsamm_spans {           /* the one or two runs of frames that can be moved now */
@@ -98,9 +158,11 @@ struct alsamm_spans {           /* the one or two runs of frames that can be mov
     unsigned long first, second;
 };
 
-/* This bit of a result of fast_commit, fast_write and alsamm_write says that START is due (rule G6). No frame count
- * reaches it: a ring is less than a quarter of LONG_MAX (rule E1). */
+/* Bits of a result of fast_commit, fast_write and alsamm_write. START_DUE: START is to be issued (rule G6). PARTIAL: the
+ * count is in the low bits, for not all of the block was moved; without it all was. No frame count reaches these bits: a
+ * ring is less than a quarter of LONG_MAX (rule E1). */
 #define ALSAMM_START_DUE ((long)1 << (sizeof(long) * 8 - 2))
+#define ALSAMM_PARTIAL ((long)1 << (sizeof(long) * 8 - 3))
 
 long long fast_hw_ptr(struct alsamm_pages *pages);
 long long fast_appl_ptr(struct alsamm_pages *pages);
@@ -114,12 +176,29 @@ int fast_set_avail_min(struct alsamm_pages *pages, unsigned long value);
 long fast_avail(struct alsamm_ring *ring);
 int fast_spans(struct alsamm_ring *ring, struct alsamm_spans *out);
 long fast_commit(struct alsamm_ring *ring, long frames);
-/* Samples of the caller's block: frame f, channel c at block + f * frame_stride + c * channel_stride (bytes). */
-long fast_write(struct alsamm_ring *ring, const char *block, long frames, long frame_stride, long channel_stride);
-long alsamm_write(struct alsamm_ring *ring, const char *block, long frames, long frame_stride, long channel_stride);
-long fast_read(struct alsamm_ring *ring, char *block, long frames, long frame_stride, long channel_stride, int commit);
-long alsamm_read(struct alsamm_ring *ring, char *block, long frames, long frame_stride, long channel_stride, int commit);
+
+struct alsamm_array_fields {    /* what array.c believes of a numpy array */
+    uintptr_t data, descr;
+    int axes, flags;
+    long length, stride;        /* of the first axis */
+};
+int fast_array_fields(uintptr_t array, struct alsamm_array_fields *out);
+int fast_take(struct alsamm_ring *ring, uintptr_t array);
+
+/* They move as much of ring->block as there is room or data for. 0: all of it, and nothing else is to be done; -ESTALE: its
+ * array has changed since fast_take; -E2BIG, of the fast_ ones: too long a copy to keep the GIL for. */
+long fast_write(struct alsamm_ring *ring);
+long alsamm_write(struct alsamm_ring *ring);
+long fast_read(struct alsamm_ring *ring);
+long alsamm_read(struct alsamm_ring *ring);
+long alsamm_peek(struct alsamm_ring *ring);         /* a read that commits nothing */
 int alsamm_fill_silence(struct alsamm_ring *ring);
+
+/* From frame ring->done of the block to its end. 0: all is moved; -ETIMEDOUT; -EIO: the card stands still; -EDEADLK: it
+ * never will move; -EINTR: a signal, which Python must see: then call again to go on. */
+int alsamm_write_all(struct alsamm_ring *ring, int signal_fd, int timeout_ms);
+int alsamm_fill(struct alsamm_ring *ring, int signal_fd, int timeout_ms);
+
 int alsamm_wait(struct alsamm_ring *ring, int timeout_ms);
 int alsamm_drain(struct alsamm_ring *ring, int timeout_ms);
 
@@ -127,3 +206,5 @@ int alsamm_drain(struct alsamm_ring *ring, int timeout_ms);
 unsigned long fast_ring_advance(unsigned long pointer, unsigned long frames, unsigned long boundary);
 unsigned long fast_ring_avail(int capture, unsigned long hw_ptr, unsigned long appl_ptr,
                               unsigned long buffer_size, unsigned long boundary);
+
+#endif

@@ -238,6 +238,7 @@ int sim_fault(struct sim_card *card, enum sim_fault fault, int capture, long val
 {
     int error = sim_enter(card);
 
+    something_moved();
     if (error < 0)
         return error;
     sim_catch_up(card);

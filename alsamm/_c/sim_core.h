@@ -13,6 +13,7 @@
 #include <unistd.h>
 #include <sound/asound.h>
 
+#include "moves.h"
 #include "sim.h"
 #include "sim_device.h"
 

@@ -123,6 +123,7 @@ void sim_interrupt(struct sim_pcm *pcm) /* snd_pcm_period_elapsed */
 /* Let the hardware move, stopping at every period's end for its interrupt; the lock is held. */
 void sim_run(struct sim_card *card, unsigned long long frames)
 {
+    something_moved();
     while (frames > 0) {
         unsigned long step = sim_to_period_end(card);
 

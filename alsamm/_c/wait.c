@@ -6,20 +6,13 @@
 #include "direct.h"
 
 #define NS_PER_MS 1000000LL
-
-static long long monotonic_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return NS(now);
-}
+#define SIGNAL_NS (100 * NS_PER_MS)
 
 /* How long poll may sleep before we look ourselves: for ever where the card interrupts, half a period where it was told
  * not to and so nothing wakes us (rule H6). */
 static long long nap_ns(const struct alsamm_ring *ring)
 {
-    long long half = (long long)ring->period_size * 500000000LL / (long long)(ring->rate ? ring->rate : 1);
-    return half > NS_PER_MS ? half : NS_PER_MS;
+    return ring->half_period_ns > NS_PER_MS ? ring->half_period_ns : NS_PER_MS;
 }
 
 static int ms_until(long long deadline, long long most_ns)
@@ -34,35 +27,59 @@ static int ms_until(long long deadline, long long most_ns)
     return left > 0x7fffffff ? 0x7fffffff : (int)left;
 }
 
-/* Rule I6: state, then a fresh avail, then poll, then the state again. 1: at least avail_min frames can be moved (or, for
- * a capture that drains, the last ones); 0: not in time; -EINTR: a signal, which Python must see. */
-int alsamm_wait(struct alsamm_ring *ring, int timeout_ms)
+/* The state and avail against avail_min: 1, there is enough; 0, not yet. `fresh` asks the card itself. */
+static int enough(struct alsamm_ring *ring, int fresh)
 {
-    long long deadline = monotonic_ns() + timeout_ms * NS_PER_MS;
+    struct alsamm_pages *pages = &ring->pages;
+    struct alsamm_snapshot now;
+    struct view seen;
+    unsigned long avail_min;
+    int error;
 
-    for (;;) {
-        struct alsamm_snapshot now;
-        struct view seen;
-        int revents, nap, error = direct_query_fresh(&ring->pages, &now);
-
-        if (error < 0)
-            return error;
-        error = may_transfer(ring, now.state);
+    if (both_mapped(pages) && !fresh) {
+        look_at_pages(pages, &seen);
+        avail_min = __atomic_load_n(&((control_page *)pages->control)->avail_min, __ATOMIC_RELAXED);
+    } else {
+        error = fresh ? direct_query_fresh(pages, &now) : direct_query(pages, &now);
         if (error < 0)
             return error;
         seen = (struct view){now.state, now.hw_ptr, now.appl_ptr};
-        if (now.state == SNDRV_PCM_STATE_DRAINING) /* a capture's: what is there is all that will come */
-            return available(ring, &seen) > 0 ? 1 : -EBADFD;
-        if (available(ring, &seen) >= now.avail_min)
-            return 1;
-        nap = ms_until(deadline, ring->no_period_wakeup ? nap_ns(ring) : 0x7fffffffLL * NS_PER_MS);
-        if (nap == 0)
-            return 0;
-        error = alsamm_poll(ring->pages.fd, ring->capture ? POLLIN : POLLOUT, nap, &revents);
-        if (error < 0)
-            return error;
+        avail_min = now.avail_min;
+    }
+    error = may_transfer(ring, seen.state);
+    if (error < 0)
+        return error;
+    if (ring->capture && seen.state == SNDRV_PCM_STATE_PREPARED)
+        return -EDEADLK; /* it would never wake (rule I5) */
+    if (seen.state == SNDRV_PCM_STATE_DRAINING) /* a capture's: what is there is all that will come */
+        return available(ring, &seen) > 0 ? 1 : -EBADFD;
+    return available(ring, &seen) >= avail_min;
+}
+
+/* Rule I6: state and avail, then poll, then both again. poll itself looks at the hw_ptr that the last interrupt left, so the
+ * card is asked only where no interrupt comes (rule H6) or none came in time. 1: at least avail_min frames can be moved (or,
+ * for a capture that drains, the last ones); 0: not in time; -EINTR: a signal, or a tenth of a second in which one may have
+ * come that found us outside poll: Python must look, then call again. */
+int alsamm_wait(struct alsamm_ring *ring, int timeout_ms)
+{
+    long long now = monotonic_ns(), deadline = now + timeout_ms * NS_PER_MS, come_back = now + SIGNAL_NS;
+
+    for (;;) {
+        int revents, ready, last = now >= deadline || now >= come_back;
+        int result = enough(ring, last || ring->no_period_wakeup);
+
+        if (result != 0)
+            return result;
+        if (last)
+            return now >= deadline ? 0 : -EINTR;
+        ready = alsamm_poll(ring->pages.fd, ring->capture ? POLLIN : POLLOUT,
+                            ms_until(deadline < come_back ? deadline : come_back,
+                                     ring->no_period_wakeup ? nap_ns(ring) : SIGNAL_NS), &revents);
+        if (ready < 0)
+            return ready;
         if (revents & POLLNVAL)
             return -ENODEV;
+        now = monotonic_ns();
     }
 }
 

@@ -12,10 +12,12 @@ import numpy as np
 from alsamm import errors
 from alsamm._c import lib
 from alsamm.direct.mmap_io import MmapIO
-from alsamm.direct.samples import block_of, to_values
+from alsamm.direct.samples import to_values
 from alsamm.enums import Direction
 
 __all__ = ["CaptureIter", "MmapCapture"]
+
+_fast_read = lib.fast_read
 
 
 class MmapCapture(MmapIO):
@@ -29,15 +31,43 @@ class MmapCapture(MmapIO):
     def read_into(self, out: Any) -> int:
         """Copy captured frames into ``out`` and give their place back to the card; the frames read, which may be 0.
 
-        ``out`` is an array of the ring's dtype, shape (frames, channels) or (frames,) for mono, or any writable buffer.
+        ``out`` is an array of ``dtype``, shape (frames, channels) or (frames,) for mono, or any writable buffer.
         Samples of 18 to 24 bits in four bytes are sign-extended (rule F6). Never waits and never starts: see ``start``,
-        ``wait``.
+        ``wait``, ``fill``.
 
         Raises Overrun when the card was ahead by more than the ring, before or during the copy (rule G5): frames are
         lost, nothing is committed, ``forward`` or ``prepare`` goes on. ArgumentTypeError and ArgumentError for an array
         that does not fit; SuspendedError, DeviceLostError or StateError by state.
         """
-        return self._read(out, commit=True)
+        if out is not self._array:
+            if not isinstance(out, np.ndarray):
+                return self._borrow(self.read_into, out)
+            self._take(out)
+        if not (result := _fast_read(self._ring)):
+            return self._frames
+        return self._settle(result, out, _fast_read, lib.alsamm_read)
+
+    def fill(self, out: Any, timeout: float | None = None, *, recover: bool = False) -> int:
+        """Fill all of ``out``, waiting for the card: copied and committed a period at a time by C, without the GIL.
+
+        ``out`` as ``read_into`` takes it. Starts a stream that is PREPARED, as snd_pcm_readi does. Gives the number of
+        frames, which is all; ``frames_done`` tells it when an exception ends the call.
+
+        ``timeout``: seconds for all of it. Without one, and within one, the card may stand still for a buffer and a
+        second. With ``recover`` an overrun does not end the call: it is counted in ``xruns``, what the card wrote over
+        is lost, and the next frame is one that came after.
+
+        Raises TimeoutError; StateError when a capture that drains has no more; else as ``read_into``.
+        """
+        if out is not self._array:
+            if not isinstance(out, np.ndarray):
+                return self._borrow(self.fill, out, timeout, recover=recover)
+            self._take(out)
+        if not (result := _fast_read(self._ring)):
+            return self._frames
+        if result == -errno.ESTALE:
+            self._take(out)
+        return self._whole(out, lib.alsamm_fill, timeout, recover=recover)
 
     def read(self, frames: int | None = None) -> np.ndarray[Any, np.dtype[Any]]:
         """A new array of up to ``frames`` captured frames (None: all there are), shape (n, channels).
@@ -48,19 +78,22 @@ class MmapCapture(MmapIO):
             frames = min(self.avail(), self.buffer_size)
         elif frames < 0:
             raise errors.ArgumentError(f"{frames} frames: 0 or more")
-        out = np.empty((min(frames, self.buffer_size), self.channels), self._geometry.format.dtype)
+        out = np.empty((min(frames, self.buffer_size), self.channels), self.dtype)
         return out[: self.read_into(out)]
 
-    def _read(self, out: Any, *, commit: bool) -> int:
-        block = block_of(out, self._geometry.format, self.channels, into=True)
-        read = self._copier(len(block.array), lib.fast_read, lib.alsamm_read)
-        result = read(self._ring, *block.arguments, commit)
+    def peek(self) -> np.ndarray[Any, np.dtype[Any]]:
+        """A new array of all captured frames that are there, which stay there. Else as ``read_into``."""
+        out = np.empty((min(self.avail(), self.buffer_size), self.channels), self.dtype)
+        self._take(out)
+        return out[: self._settle(lib.alsamm_peek(self._ring), out, lib.alsamm_peek, lib.alsamm_peek)]
+
+    def _fail(self, result: int) -> None:
         if result == -errno.EOVERFLOW:
             lost = self.avail() - self.buffer_size
             raise errors.Overrun(
                 errno.EPIPE, f"the card overwrote {lost} frames that were not read", "read", self._device.name
             )
-        return self._check(result, "read")
+        self._check(result, "read")
 
     def iter(self) -> CaptureIter:
         """The samples that are there now, one at a time; committed when exhausted, closed or dropped."""
@@ -94,10 +127,7 @@ class CaptureIter(Iterator[Any]):
     def __init__(self, capture: MmapCapture) -> None:
         """Raises as MmapCapture.read_into."""
         self._capture: MmapCapture | None = None  # until the frames are here: __del__ runs on half-made objects too
-        geometry = capture.geometry
-        block = np.empty((min(capture.avail(), capture.buffer_size), capture.channels), geometry.format.dtype)
-        frames = capture._read(block, commit=False)  # noqa: SLF001 -- the public ones commit
-        self._values = to_values(block[:frames], geometry.format)
+        self._values = to_values(capture.peek(), capture._held)  # noqa: SLF001 -- of one room
         self._taken = 0
         self._capture = capture
 

@@ -85,18 +85,18 @@ class Mapping:
             lengths[channel.offset] = max(lengths.get(channel.offset, 0), -(-ring_end // page) * page)  # rule C8
         # Evenly spaced, in the order of the channels, so that one array can see them all.
         slot = max(lengths.values())
-        self._length = slot * len(lengths)
-        base = lib.alsamm_reserve(self._length)
+        self.length = slot * len(lengths)
+        base = lib.alsamm_reserve(self.length)
         if base == ffi.NULL:
-            raise MemoryError(f"no address space for a ring of {self._length} bytes")
-        self._memory = ffi.gc(ffi.cast("char *", base), _Unmapper(self._length))
-        _mapped[int(ffi.cast("uintptr_t", base))] = self._length
+            raise MemoryError(f"no address space for a ring of {self.length} bytes")
+        self.memory = ffi.gc(ffi.cast("char *", base), _Unmapper(self.length))
+        _mapped[int(ffi.cast("uintptr_t", base))] = self.length
         starts = {offset: index * slot for index, offset in enumerate(lengths)}
         out = ffi.new("void **")
         for offset, length in lengths.items():
-            code = lib.alsamm_map_data(fd, offset, length, writable, self._memory + starts[offset], out)
+            code = lib.alsamm_map_data(fd, offset, length, writable, self.memory + starts[offset], out)
             check(code, "mmap", device)
-        self.addresses = [self._memory + (starts[channel.offset] + channel.first) for channel in channels]
+        self.addresses = [self.memory + (starts[channel.offset] + channel.first) for channel in channels]
         width = geometry.format.physical_width // 8
         self.contiguous = channels == [
             Channel(channels[0].offset, channels[0].first + n * width, len(channels) * width)
@@ -106,7 +106,7 @@ class Mapping:
         self._steps = [channel.step for channel in channels]
         self._places = [starts[channel.offset] + channel.first for channel in channels]
         self._geometry = geometry
-        memory = memoryview(ffi.buffer(self._memory, self._length))
+        memory = memoryview(ffi.buffer(self.memory, self.length))
         # Every view is made over this one array, so its life is the life of them all. numpy looks through a memoryview
         # that it is given as a buffer, except here, so this is also what makes a capture's views read-only for good.
         self._bytes = np.frombuffer(memory if writable else memory.toreadonly(), "u1")
@@ -143,9 +143,9 @@ class Mapping:
         self.addresses = []
         del self._bytes
         if self._watch() is not None:
-            del self._memory
+            del self.memory
             return False
-        ffi.release(self._memory)
+        ffi.release(self.memory)
         return True
 
 

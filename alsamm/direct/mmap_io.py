@@ -12,7 +12,7 @@ import numpy as np
 
 from alsamm import errors
 from alsamm._c import CAPTURE_FAILURES, PLAYBACK_FAILURES, failure, ffi, lib
-from alsamm._c.ops import KernelOps
+from alsamm.direct.block_io import BlockIO
 from alsamm.direct.control import Control
 from alsamm.direct.mapping import Mapping, channels_of
 from alsamm.direct.pages import Pages, Transports
@@ -22,7 +22,7 @@ from alsamm.direct.sync_ptr import SyncPtrStatus
 from alsamm.enums import Access, Direction, State
 
 if TYPE_CHECKING:
-
+    from numpy.typing import DTypeLike
     from typing_extensions import Self
 
     from alsamm.device import Device, Geometry
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 __all__ = ["MmapIO"]
 
 _START_DUE: int = lib.ALSAMM_START_DUE
-# A copy of more bytes than this gives up the GIL: tens of microseconds at the least, so that 30 more do not matter.
-_LONG_COPY_BYTES = 1 << 18
+_fast_avail = lib.fast_avail
+_fast_commit = lib.fast_commit
 _MMAP_ACCESSES = (Access.MMAP_INTERLEAVED, Access.MMAP_NONINTERLEAVED, Access.MMAP_COMPLEX)
 
 
-class MmapIO(KernelOps):
+class MmapIO(BlockIO):
     """What playback and capture share: a configured PCM's ring and pointers, in our own address space.
 
     It owns the stream from here on: start, drop, drain and the pointers go straight to the kernel. Leaving ``with``
@@ -44,7 +44,13 @@ class MmapIO(KernelOps):
     ``pcm`` must be a kernel device configured for mmap access. ``force_sync_ptr`` takes SYNC_PTR even where the pages
     could be mapped.
 
-    Raises UnsupportedError for the other direction, for an access mode, a format or a layout that cannot be mapped, and
+    ``dtype`` says which arrays will be handed over: None for the ring's own samples, copied as they are; float32,
+    float64, int16 or int32 for numbers of full scale (1.0, 32768, 2**31) that are converted on the way, whatever the
+    card's format: rounded to the nearest, clamped at full scale, NaN as silence. ``dither`` adds TPDF noise of one step
+    before rounding to 16 bits or fewer.
+
+    Raises ArgumentTypeError for another dtype, ArgumentError for dither where nothing is rounded to 16 bits or fewer;
+    UnsupportedError for the other direction, for an access mode, a format or a layout that cannot be mapped, and
     for a PCM that is not one kernel device; StateError before ``configure`` and where the PCM is mapped already.
 
     Synchronization: one owner at a time; others may read ``status`` and ``control``.
@@ -52,7 +58,9 @@ class MmapIO(KernelOps):
 
     _DIRECTION: ClassVar[Direction]
 
-    def __init__(self, pcm: Device, *, force_sync_ptr: bool = False) -> None:
+    def __init__(
+        self, pcm: Device, *, force_sync_ptr: bool = False, dtype: DTypeLike | None = None, dither: bool = False
+    ) -> None:
         self._closed = True  # until all is there: __del__ runs on half-made objects too
         self._device = pcm
         capture = self._DIRECTION is Direction.CAPTURE
@@ -67,8 +75,8 @@ class MmapIO(KernelOps):
             raise errors.UnsupportedError(
                 f"{pcm.name} is configured for {geometry.access.name}; a ring needs MMAP_INTERLEAVED or _NONINTERLEAVED"
             )
-        dtype = geometry.format.dtype
         self._ring = ffi.new("struct alsamm_ring *")
+        self._set_up(geometry, dtype, dither=dither, capture=capture)
         self._pages = Pages(
             fd, status=True, control=True, force_sync_ptr=force_sync_ptr, struct=ffi.addressof(self._ring, "pages")
         )
@@ -91,13 +99,14 @@ class MmapIO(KernelOps):
         ring.capture = capture
         ring.channels = geometry.channels
         ring.sample_bytes = geometry.format.physical_width // 8
-        padded = dtype.itemsize == 4 and geometry.format.width < 32  # noqa: PLR2004 -- bytes, bits
+        padded = geometry.format.physical_width == 32 > geometry.format.width  # noqa: PLR2004 -- bits
         ring.value_bits = geometry.format.width if padded else 0
         ring.value_signed = geometry.format.signed
         ring.contiguous = self._mapping.contiguous
         ring.swapped = geometry.format.big_endian != (sys.byteorder == "big")
         ffi.memmove(ring.silence, geometry.format.silence, len(geometry.format.silence))
         ring.areas = self._areas
+        ring.memory, ring.memory_bytes = self._mapping.memory, self._mapping.length
         self._closed = False
         self._status = Status.over(self._pages)
         self._control = Control.over(self._pages)
@@ -198,7 +207,10 @@ class MmapIO(KernelOps):
 
         More than ``buffer_size`` means late by the difference (rule E3). It is as old as hw_ptr: ``hwsync`` renews it.
         """
-        return self._check(lib.fast_avail(self._ring), "avail")
+        avail = _fast_avail(self._ring)
+        if avail < 0:
+            self._check(avail, "avail")
+        return avail
 
     def data(self) -> tuple[RawSamples, RawSamples | None]:
         """The frames that can be written or read now: one run, a second from the ring's start where it wraps (rule E6).
@@ -240,22 +252,19 @@ class MmapIO(KernelOps):
         ``data``.
         """
         try:
-            result = lib.fast_commit(self._ring, frames)
+            result = _fast_commit(self._ring, frames)
         except OverflowError:
             result = -errno.EINVAL
-        if result == -errno.EINVAL:
+        if result < 0:
             self._require_open()
+            if result != -errno.EINVAL:
+                self._check(result, "commit")
             most = min(self.avail(), self.buffer_size)
             raise errors.ArgumentError(
                 f"{self._device.name}: commit of {frames} frames; 0 to {most} can be committed now"
             )
-        self._start_if_due(self._check(result, "commit"))
-
-    def _start_if_due(self, result: int) -> int:
         if result >= _START_DUE:
             self.start()
-            return result - _START_DUE
-        return result
 
     # ---- state ----
 
@@ -270,8 +279,8 @@ class MmapIO(KernelOps):
         Raises TimeoutError, StateError for a capture that was not started (it would never wake, rule I5), and the
         errors of ``data`` by state (rule I6).
         """
-        if self._DIRECTION is Direction.CAPTURE and self.state is State.PREPARED:
-            raise errors.StateError(f"{self._device.name}: start() the capture before waiting for it")
+        if timeout is None and lib.alsamm_wait(self._ring, self._patience_ms) == 1:
+            return
         if not self._patiently(lib.alsamm_wait, timeout, "wait"):
             raise TimeoutError(f"{self._device.name}: nothing moved in time; the card or its driver stands still")
 
@@ -288,6 +297,8 @@ class MmapIO(KernelOps):
             if call is lib.alsamm_drain and self.hw_ptr != place:  # a drain's time is that of a card that stands still
                 end, place = time.monotonic() + timeout, self.hw_ptr
             left = max(0.0, end - time.monotonic())
+        if result == -errno.EDEADLK:
+            raise errors.StateError(f"{self._device.name}: start() the capture before waiting for it")
         return self._check(result, what)
 
     # ---- the device's side (device.Holder) ----
@@ -300,7 +311,9 @@ class MmapIO(KernelOps):
         ring.period_size = geometry.period_size
         ring.boundary = geometry.boundary
         ring.start_threshold = geometry.start_threshold
-        ring.rate = geometry.rate
+        ring.half_period_ns = geometry.period_size * 500_000_000 // geometry.rate
+        ring.buffer_ns = geometry.buffer_size * 1_000_000_000 // geometry.rate
+        self._patience_ms = geometry.buffer_size * 1000 // geometry.rate + 1000
         ring.no_period_wakeup = not geometry.period_wakeup
 
     def silence(self) -> None:
@@ -322,6 +335,8 @@ class MmapIO(KernelOps):
             return
         self._closed = True
         self._ring.areas = ffi.NULL
+        self._ring.block.array = ffi.NULL
+        self._array = None
         unmapped = self._mapping.release()
         self._pages.close()
         self._device.detach(self)
@@ -393,6 +408,3 @@ class MmapIO(KernelOps):
                 self._require_open()
             raise failure(code, func, self._device.name, self._failures)
         return code
-
-    def _copier(self, frames: int, quick: Any, long: Any) -> Any:
-        return quick if frames * self.channels * self._ring.sample_bytes <= _LONG_COPY_BYTES else long

@@ -12,12 +12,13 @@ import numpy as np
 from alsamm import errors
 from alsamm._c import lib
 from alsamm.direct.mmap_io import MmapIO
-from alsamm.direct.samples import block_of, from_values
+from alsamm.direct.samples import from_values
 from alsamm.enums import Direction
 
 __all__ = ["MmapPlayback"]
 
 _END = object()
+_fast_write = lib.fast_write
 
 
 class MmapPlayback(MmapIO):
@@ -31,18 +32,47 @@ class MmapPlayback(MmapIO):
     def write(self, samples: Any) -> int:
         """Copy samples into the ring and commit them; gives the frames written, which is as many as there is room for.
 
-        ``samples`` is an array of the ring's dtype, shape (frames, channels) or (frames,) for mono, any strides; or any
+        ``samples`` is an array of ``dtype``, shape (frames, channels) or (frames,) for mono, any strides; or any
         buffer; or an iterator of single samples, channel after channel, of which no more are taken than there is room
-        for. Never waits: see ``wait``. Starts the stream at start_threshold (rule G6).
+        for. Never waits: see ``wait`` and ``write_all``. Starts the stream at start_threshold (rule G6).
 
         Raises ArgumentTypeError and ArgumentError for what does not fit the ring, also for an iterator that ends within
         a frame (then nothing is committed); XrunError, SuspendedError, DeviceLostError or StateError by state.
         """
-        if not isinstance(samples, (np.ndarray, bytes, bytearray, memoryview)) and isinstance(samples, Iterable):
-            return self._write_samples(samples)
-        block = block_of(samples, self._geometry.format, self.channels)
-        write = self._copier(len(block.array), lib.fast_write, lib.alsamm_write)
-        return self._start_if_due(self._check(write(self._ring, *block.arguments), "write"))
+        if samples is not self._array:
+            if not isinstance(samples, np.ndarray):
+                if isinstance(samples, Iterable) and not isinstance(samples, (bytes, bytearray, memoryview)):
+                    return self._write_samples(samples)
+                return self._borrow(self.write, samples)
+            self._take(samples)
+        if not (result := _fast_write(self._ring)):
+            return self._frames
+        return self._settle(result, samples, _fast_write, lib.alsamm_write)
+
+    def write_all(self, samples: Any, timeout: float | None = None, *, recover: bool = False) -> int:
+        """Write every frame, waiting for room: copied and committed a period at a time by C, without the GIL.
+
+        ``samples`` as ``write`` takes them, but for an iterator. Starts the stream at start_threshold. Gives the
+        number of frames, which is all; ``frames_done`` tells it when an exception ends the call.
+
+        ``timeout``: seconds for all of it. Without one, and within one, the card may stand still for a buffer and a
+        second. With ``recover`` an underrun does not end the call: it is counted in ``xruns``, the stream is prepared
+        anew and starts again with what comes next.
+
+        Raises TimeoutError; StateError when the ring is full and start_threshold is more than that; else as ``write``.
+        """
+        if samples is not self._array:
+            if not isinstance(samples, np.ndarray):
+                return self._borrow(self.write_all, samples, timeout, recover=recover)
+            self._take(samples)
+        if not (result := _fast_write(self._ring)):
+            return self._frames
+        if result == -errno.ESTALE:
+            self._take(samples)
+        return self._whole(samples, lib.alsamm_write_all, timeout, recover=recover)
+
+    def _fail(self, result: int) -> None:
+        self._check(result, "write")
 
     def _write_samples(self, samples: Iterable[Any]) -> int:
         room = min(self.avail(), self.buffer_size) * self.channels
@@ -54,7 +84,7 @@ class MmapPlayback(MmapIO):
             raise errors.ArgumentError(
                 f"the iterator ended after {len(values)} samples, within a frame of {self.channels}; none was written"
             )
-        flat = from_values(values, self._geometry.format)
+        flat = from_values(values, self._held)
         return self.write(flat.reshape((-1, self.channels, *flat.shape[1:])))
 
     @contextmanager

@@ -1,53 +1,19 @@
-"""Samples between Python and the ring: arrays as C takes them, and single samples as Python numbers."""
+"""The ring's memory as numpy sees it, and single samples as Python numbers."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from alsamm import errors
-from alsamm._c import ffi
 from alsamm.enums import Format
-from alsamm.samples import as_frames
 
-__all__ = ["Block", "RawSamples", "block_of", "from_values", "to_values"]
+__all__ = ["RawSamples", "from_values", "to_values"]
 
 _Array = np.ndarray[Any, np.dtype[Any]]
-
-
-class Block(NamedTuple):
-    """An array as C takes it."""
-
-    array: _Array
-    """Held while C works on its memory, so that nobody can free or resize that."""
-    arguments: tuple[Any, int, int, int]
-    """(pointer, frames, frame_stride, channel_stride), the strides in bytes: frame f, channel c is at
-    pointer + f * frame_stride + c * channel_stride."""
-
-
-def block_of(samples: object, format: Format, channels: int, *, into: bool = False) -> Block:  # noqa: A002 -- ALSA's word
-    """An array or buffer as C takes it; any strides that numpy allows. ``into``: it will be written to.
-
-    Raises as ``as_frames``; ArgumentError for packed bytes apart, and for a target that is read-only or lays frames
-    over one another.
-    """
-    array = as_frames(samples, format, channels)
-    strides = array.strides
-    packed = len(format.dtype.shape)
-    if packed and strides[-1] != 1:
-        raise errors.ArgumentError("the three bytes of a packed sample must lie side by side")
-    frame_stride = strides[0]
-    channel_stride = strides[1] if array.ndim - packed > 1 else 0
-    if into:
-        if not array.flags.writeable:
-            raise errors.ArgumentError("the array to read into is read-only")
-        if array.size and ((frame_stride == 0 and len(array) > 1) or (channel_stride == 0 and channels > 1)):
-            raise errors.ArgumentError("the array to read into has a stride of 0: its frames lie over one another")
-    pointer = ffi.cast("char *", array.__array_interface__["data"][0])
-    return Block(array, (pointer, len(array), frame_stride, channel_stride))
 
 
 class RawSamples:

@@ -11,8 +11,7 @@ import pytest
 
 import alsamm
 from alsamm import sim
-from alsamm.direct.samples import block_of
-from alsamm.enums import Access, Format
+from alsamm.enums import Access
 
 CHANNELS, BUFFER = 64, 16_384
 UNTOUCHED = 0x5A5A5A5A
@@ -61,12 +60,27 @@ def test_an_overrun_during_the_copy_is_found() -> None:
 
 
 def test_a_buffer_cannot_be_resized_while_it_is_copied() -> None:
-    """Whoever tries gets Python's own BufferError, as for any buffer in use."""
-    block = block_of(samples := bytearray(4 * 100), Format.S16_LE, 2)
-    with pytest.raises(BufferError):
+    """Whoever tries gets Python's own BufferError, as for any buffer in use; once written it is the caller's again."""
+    with sim.Card("resize") as card, small("playback", card) as pcm, alsamm.MmapPlayback(pcm) as ring:
+        samples = bytearray(2 * 300)
+        told: list[BaseException] = []
+
+        def resize() -> None:
+            time.sleep(0.05)
+            try:
+                samples.extend(b"more")
+            except BufferError as error:
+                told.append(error)
+
+        thread = threading.Thread(target=resize)
+        thread.start()
+        card.freeze()
+        with pytest.raises(TimeoutError):
+            ring.write_all(samples, timeout=0.3)
+        thread.join()
+        assert told
         samples.extend(b"more")
-    del block
-    samples.extend(b"more")
+        ring.drop()
 
 
 def small(direction: str, card: sim.Card, **sw_params: object) -> alsamm.PCM:

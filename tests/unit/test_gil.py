@@ -11,12 +11,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+import alsamm
 import alsamm._c
+from alsamm import sim
 from alsamm._c import ffi, lib
 
 SHIM = (Path(alsamm._c.__file__).parent / "shim.h").read_text()
+ARRAY = np.zeros((8, 2), "i2")
 FAST = re.findall(r"(?m)^[\w ]+?\**(fast_\w+)\(", SHIM)
 
 
@@ -55,7 +59,7 @@ def arguments(name: str) -> list[Any]:
     parameters = re.search(rf"\b{name}\(([^)]*)\)", SHIM, re.DOTALL)
     assert parameters is not None
     given: list[Any] = []
-    for parameter in parameters[1].split(","):
+    for parameter in parameters[1].split(",") if parameters[1] != "void" else []:
         kind = re.search(r"struct (alsamm_\w+)", parameter)
         given.append(
             closed(kind[1])
@@ -66,6 +70,8 @@ def arguments(name: str) -> list[Any]:
             if "*" in parameter
             else -1
             if "int fd" in parameter
+            else id(ARRAY)
+            if "uintptr_t array" in parameter
             else 1
         )
     return given
@@ -97,3 +103,49 @@ def test_calls_that_can_sleep_give_it_up(others: Callable[[], int]) -> None:
     finally:
         os.close(read)
         os.close(write)
+
+
+@pytest.mark.parametrize("what", ["wait", "write_all", "drain", "fill", "capture wait"])
+def test_whatever_waits_for_a_card_gives_it_up(what: str, others: Callable[[], int]) -> None:
+    """The software card stands still, so that each of them sleeps until its time is over."""
+    capture = what in {"fill", "capture wait"}
+    block = np.zeros((1024, 2), "i2")
+    with sim.Card("gil") as card, alsamm.PCM(card.device, "capture" if capture else "playback") as pcm:
+        pcm.setup(channels=2, period_size=64, buffer_size=256)
+        ring: Any = (alsamm.MmapCapture if capture else alsamm.MmapPlayback)(pcm)
+        with ring:
+            if not capture:
+                ring.write(block)
+            else:
+                ring.start()
+            calls = {"wait": ring.wait, "capture wait": ring.wait, "drain": ring.drain}
+            call = calls.get(what) or (lambda timeout: getattr(ring, what)(block, timeout))
+            card.freeze()
+            before = others()
+            with pytest.raises(TimeoutError):
+                call(0.05)
+            assert others() > before
+            ring.drop()
+
+
+def test_a_long_copy_gives_it_up_and_a_short_one_does_not(others: Callable[[], int]) -> None:
+    """``fast_write`` refuses what is long; ``write`` then takes the other way."""
+    frames = 1 << 19
+    long, short = np.zeros((frames, 8), "i2"), np.zeros((64, 8), "i2")
+    with sim.Card("long") as card, alsamm.PCM(card.device, "playback") as pcm:
+        pcm.setup(channels=8, period_size=frames // 2, buffer_size=frames)
+        with alsamm.MmapPlayback(pcm) as ring:
+            ring.write(short)  # which starts the card, and START may sleep
+            before = others()
+            for _ in range(200):
+                assert ring.write(short) == 64
+            assert others() == before
+            for _ in range(20):
+                ring.rewind(frames)  # an ioctl, which gives it up itself
+                before = others()
+                assert ring.write(long) == frames
+                if others() > before:
+                    break
+            else:
+                pytest.fail("a copy of 8 MiB kept the GIL, twenty times")
+            ring.drop()

@@ -1,0 +1,247 @@
+/* Writing and filling whole blocks: the wait, the copy, the commit, and again, without the GIL from the first frame to the
+ * last, so that a busy Python thread costs no period. Nothing here is Python's but the signals, for which we come back. */
+#include <limits.h>
+#include <poll.h>
+
+#include "direct.h"
+
+#define NS_PER_MS 1000000LL
+#define SIGNAL_NS (50 * NS_PER_MS) /* how long a signal that did not interrupt our own poll may go unseen */
+
+struct loop {
+    struct alsamm_ring *ring;
+    int signal_fd;                          /* readable when Python has a signal to handle; -1: not in this thread */
+    long long deadline, looked_for_signal;
+    long long moved;                        /* when something last did; a card may stand still for a buffer and a second */
+    int woken;                              /* from a sleep: what was known before it is old */
+    int ask;                                /* the card itself: nobody else has renewed hw_ptr */
+};
+
+static struct loop begin(struct alsamm_ring *ring, int signal_fd, int timeout_ms)
+{
+    long long now = monotonic_ns();
+
+    return (struct loop){.ring = ring, .signal_fd = signal_fd, .looked_for_signal = now, .moved = now,
+                         .deadline = timeout_ms < 0 ? LLONG_MAX : now + timeout_ms * NS_PER_MS};
+}
+
+/* Both pointers, the state, and avail_min, at which poll wakes. */
+static int look_around(struct loop *loop, struct view *now, unsigned long *avail_min)
+{
+    struct alsamm_pages *pages = &loop->ring->pages;
+    struct alsamm_snapshot answer;
+    int error;
+
+    if (both_mapped(pages) && !loop->ask) {
+        look_at_pages(pages, now);
+        *avail_min = __atomic_load_n(&((control_page *)pages->control)->avail_min, __ATOMIC_RELAXED);
+        return 0;
+    }
+    if (!loop->woken && direct_answer_holds(pages, loop->ring->half_period_ns)) { /* of the commit before */
+        *now = (struct view){pages->state, pages->hw_ptr, pages->appl_ptr};
+        *avail_min = pages->avail_min;
+        return 0;
+    }
+    error = loop->ask ? direct_query_fresh(pages, &answer) : direct_query(pages, &answer);
+    if (error < 0)
+        return error;
+    loop->woken = loop->ask = 0;
+    *now = (struct view){answer.state, answer.hw_ptr, answer.appl_ptr};
+    *avail_min = answer.avail_min;
+    return 0;
+}
+
+static long long earlier(long long a, long long b)
+{
+    return a < b ? a : b;
+}
+
+/* Rule I6. 0: look again; -ETIMEDOUT, -EIO, -EINTR, or what poll says. */
+static int sleep_until_woken(struct loop *loop)
+{
+    struct alsamm_ring *ring = loop->ring;
+    long long now = monotonic_ns(), stands_still = loop->moved + ring->buffer_ns + 1000 * NS_PER_MS, wake;
+    int revents, ready;
+
+    if (loop->signal_fd >= 0 && now - loop->looked_for_signal >= SIGNAL_NS) {
+        struct pollfd signal = {.fd = loop->signal_fd, .events = POLLIN};
+
+        if (poll(&signal, 1, 0) > 0)
+            return -EINTR;
+        loop->looked_for_signal = now;
+    }
+    if (now >= loop->deadline)
+        return -ETIMEDOUT;
+    if (now >= stands_still)
+        return -EIO;
+    wake = earlier(loop->deadline, stands_still);
+    if (loop->signal_fd >= 0)
+        wake = earlier(wake, now + SIGNAL_NS);
+    if (ring->no_period_wakeup) /* rule H6 */
+        wake = earlier(wake, now + ring->half_period_ns);
+    ready = alsamm_poll(ring->pages.fd, ring->capture ? POLLIN : POLLOUT, (int)((wake - now) / NS_PER_MS) + 1, &revents);
+    if (ready < 0)
+        return ready;
+    loop->woken = 1;
+    loop->ask = ready == 0; /* nobody woke us: perhaps nobody will */
+    return revents & POLLNVAL ? -ENODEV : 0;
+}
+
+static int op(struct alsamm_ring *ring, enum alsamm_op op)
+{
+    long ignored;
+
+    return alsamm_pcm_op(ring->pages.fd, op, 0, &ignored);
+}
+
+/* An xrun: over, or what the stream's policy says. */
+static int after_xrun(struct loop *loop)
+{
+    struct alsamm_ring *ring = loop->ring;
+    int error;
+
+    if (!ring->recover)
+        return -EPIPE;
+    ring->xruns++;
+    error = op(ring, ALSAMM_PREPARE);
+    if (error == 0 && !ring->capture)
+        error = alsamm_fill_silence(ring);
+    return error;
+}
+
+/* A capture that nothing stops (stop_threshold at the boundary) wrote over what we had not read: all of it is lost. */
+static int after_overrun(struct loop *loop)
+{
+    struct alsamm_ring *ring = loop->ring;
+    struct alsamm_snapshot now;
+    int error;
+
+    if (!ring->recover)
+        return -EOVERFLOW;
+    error = direct_query_fresh(&ring->pages, &now);
+    if (error < 0)
+        return error;
+    ring->xruns++;
+    return fast_set_appl_ptr(&ring->pages, now.hw_ptr);
+}
+
+/* The frames to move now: a period at the most, so that the card has them early. 0: wait for more, for the card wakes us at
+ * avail_min only, and to look in between would cost a wake-up for every few frames. */
+static unsigned long portion(const struct alsamm_ring *ring, unsigned long frames, unsigned long avail_min)
+{
+    unsigned long left = (unsigned long)(ring->block.frames - ring->done);
+
+    if (frames < left && frames < avail_min)
+        return 0;
+    if (frames > left)
+        frames = left;
+    return frames < ring->period_size ? frames : ring->period_size;
+}
+
+int alsamm_write_all(struct alsamm_ring *ring, int signal_fd, int timeout_ms)
+{
+    struct loop loop = begin(ring, signal_fd, timeout_ms);
+
+    if (ring->capture || !ring->block.array)
+        return -EBADFD;
+    for (;;) {
+        struct view now;
+        unsigned long frames, avail_min;
+        long result;
+        int error = look_around(&loop, &now, &avail_min);
+
+        if (error == 0)
+            error = may_transfer(ring, now.state);
+        if (error == -EPIPE) {
+            error = after_xrun(&loop);
+            if (error < 0)
+                return error;
+            continue;
+        }
+        if (error < 0)
+            return error;
+        if (start_due(ring, &now, 0)) {
+            error = op(ring, ALSAMM_START);
+            if (error < 0)
+                return error;
+            continue;
+        }
+        if (ring->done == ring->block.frames)
+            return 0;
+        frames = portion(ring, usable(ring, &now), now.state == SNDRV_PCM_STATE_PREPARED ? 1 : avail_min);
+        if (frames > 0) {
+            direct_move(ring, now.appl_ptr, frames);
+            result = publish(ring, &now, frames);
+            if (result == -EPIPE)
+                continue; /* the look says the same, and what to do */
+            if (result < 0)
+                return (int)result;
+            ring->done += (long)frames;
+            loop.moved = monotonic_ns();
+            continue;
+        }
+        if (now.state == SNDRV_PCM_STATE_PREPARED)
+            return -EDEADLK; /* full, and start_threshold is more than that */
+        error = sleep_until_woken(&loop);
+        if (error < 0)
+            return error;
+    }
+}
+
+int alsamm_fill(struct alsamm_ring *ring, int signal_fd, int timeout_ms)
+{
+    struct loop loop = begin(ring, signal_fd, timeout_ms);
+
+    if (!ring->capture || !ring->block.array)
+        return -EBADFD;
+    while (ring->done < ring->block.frames) {
+        struct view now;
+        unsigned long frames, avail_min;
+        int error = look_around(&loop, &now, &avail_min);
+
+        if (error == 0)
+            error = may_transfer(ring, now.state);
+        if (error == -EPIPE) {
+            error = after_xrun(&loop);
+            if (error < 0)
+                return error;
+            continue;
+        }
+        if (error < 0)
+            return error;
+        if (now.state == SNDRV_PCM_STATE_PREPARED) {
+            error = op(ring, ALSAMM_START);
+            if (error < 0)
+                return error;
+            continue;
+        }
+        if (now.state == SNDRV_PCM_STATE_DRAINING) { /* what is there is all that will come */
+            avail_min = 1;
+            if (available(ring, &now) == 0)
+                return -EBADFD;
+        }
+        frames = portion(ring, available(ring, &now), avail_min);
+        if (frames > 0) {
+            error = available(ring, &now) > ring->buffer_size ? -EOVERFLOW : direct_read(ring, &now, frames);
+            if (error == -EOVERFLOW) {
+                error = after_overrun(&loop);
+                if (error < 0)
+                    return error;
+                continue;
+            }
+            if (error == 0)
+                error = (int)publish(ring, &now, frames);
+            if (error == -EPIPE)
+                continue; /* the look says the same, and what to do */
+            if (error < 0)
+                return error;
+            ring->done += (long)frames;
+            loop.moved = monotonic_ns();
+            continue;
+        }
+        error = sleep_until_woken(&loop);
+        if (error < 0)
+            return error;
+    }
+    return 0;
+}

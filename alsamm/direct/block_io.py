@@ -1,0 +1,237 @@
+"""BlockIO: the caller's arrays, as C takes them, moves them and waits for them."""
+
+from __future__ import annotations
+
+import errno
+import sys
+import time
+import weakref
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from alsamm import errors
+from alsamm._c import ffi, lib
+from alsamm._c.ops import KernelOps
+from alsamm.direct.signals import SignalFd
+from alsamm.enums import Format
+from alsamm.samples import as_frames
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from alsamm.device import Geometry
+
+__all__ = ["BlockIO"]
+
+_Array = np.ndarray[Any, np.dtype[Any]]
+
+_START_DUE: int = lib.ALSAMM_START_DUE
+_fast_take = lib.fast_take
+_CONVERTIBLE = ("float32", "float64", "int16", "int32")
+_WRITEABLE = 0x0400  # NPY_ARRAY_WRITEABLE
+
+
+class BlockIO(KernelOps):
+    """Moves arrays between the caller and a ring; MmapIO makes the ring.
+
+    The array seen last is kept, so that handing it over again costs nothing: C reads its memory, shape and strides anew
+    each time where numpy keeps them (``_c/array.c``), so it may change in between.
+    """
+
+    _ring: Any
+    _geometry: Geometry
+    _array: _Array | None = None
+    """What the caller handed over last..."""
+    _frames = 0
+    """... and its length."""
+
+    def _set_up(self, geometry: Geometry, dtype: object, *, dither: bool, capture: bool) -> None:
+        """Which arrays the caller will hand over, and what is to be done to their samples."""
+        _require_known_arrays()
+        held = geometry.format if dtype is None else _format_of(dtype, geometry.format)
+        self._held = held
+        ring = self._ring
+        ring.packed = held.dtype.subdtype is not None
+        ring.item_bytes = held.physical_width // 8
+        self._array_dtype: np.dtype[Any] = held.dtype.base
+        ring.descr = ffi.cast("void *", id(self._array_dtype))
+        self._converter = None
+        if held != geometry.format:
+            self._converter = _converter(held, geometry.format, dither=dither, capture=capture)
+            ring.converter = self._converter
+        elif dither:
+            raise errors.ArgumentError(f"dither: {held.name} samples are copied as they are, there is nothing to round")
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The numpy type of the samples in the arrays to hand over; packed samples are three ``u1``."""
+        return self._held.dtype
+
+    @property
+    def frames_done(self) -> int:
+        """How many frames the last write or read moved, whatever ended it: also an exception, also Ctrl-C."""
+        return int(self._ring.done)
+
+    @property
+    def xruns(self) -> int:
+        """How many xruns the blocking calls were told to recover from, and did."""
+        return int(self._ring.xruns)
+
+    def _take(self, array: _Array) -> None:
+        """Make an array the block that C works on, checked once.
+
+        Raises as ``as_frames``; ArgumentError for an array that lies in the ring, and for a target that is read-only or
+        lays frames over one another.
+        """
+        taken = _fast_take(self._ring, id(array))
+        if taken == 1:
+            self._array = array
+            self._frames = len(array)
+            return
+        self._array = None
+        if not taken:
+            self._require_fit(array)
+            # numpy has one object for each plain dtype, but an equal one may be another: byte-swapped ones are.
+            self._array_dtype = array.dtype
+            self._ring.descr = ffi.cast("void *", id(array.dtype))
+            taken = _fast_take(self._ring, id(array))
+        if taken < 0:
+            raise errors.ArgumentError("the array lies in the ring itself: fill it there (data, reserve) and commit")
+        if not taken:
+            raise errors.ArgumentError(f"an array of shape {array.shape} and strides {array.strides} cannot be moved")
+        self._array, self._frames = array, len(array)
+
+    def _borrow(self, call: Callable[..., int], samples: object, *arguments: Any, **options: Any) -> int:
+        """Hand over a buffer that is no array, and let go of it: who exports one cannot resize it meanwhile."""
+        try:
+            return call(as_frames(samples, self._held, self._geometry.channels), *arguments, **options)
+        finally:
+            self._array = None
+            self._ring.block.array = ffi.NULL
+
+    def _require_fit(self, array: _Array) -> None:
+        as_frames(array, self._held, self._geometry.channels)
+        packed = self._ring.packed
+        if packed and array.strides[-1] != 1:
+            raise errors.ArgumentError("the three bytes of a packed sample must lie side by side")
+        if self._ring.capture:
+            if not array.flags.writeable:
+                raise errors.ArgumentError("the array to read into is read-only")
+            if len(array) and any(n > 1 and stride == 0 for n, stride in zip(array.shape, array.strides, strict=True)):
+                raise errors.ArgumentError("the array to read into has a stride of 0: its frames lie over one another")
+
+    def _settle(self, result: int, array: _Array, quick: Callable[[Any], int], slow: Callable[[Any], int]) -> int:
+        """What is left to do when ``quick`` did not simply move all of the block; gives the frames moved."""
+        if result == -errno.ESTALE:  # the array was resized, reshaped or retyped since it was taken
+            self._take(array)
+            result = quick(self._ring)
+        if result == -errno.E2BIG:
+            pin = weakref.ref(array)  # numpy does not resize an array that has one
+            result = slow(self._ring)
+            del pin
+        if result < 0:
+            self._fail(result)
+        if result & _START_DUE:
+            self.start()
+        return int(self._ring.done)
+
+    def _fail(self, result: int) -> None:
+        """Raise what a negative result of moving frames means."""
+        raise NotImplementedError
+
+    def _whole(
+        self, array: _Array, call: Callable[[Any, int, int], int], timeout: float | None, *, recover: bool
+    ) -> int:
+        """Let C go on to the block's end, from ring.done, without the GIL; come back to Python for its signals only."""
+        ring = self._ring
+        ring.recover = recover
+        end = None if timeout is None else time.monotonic() + _seconds(timeout)
+        pin = weakref.ref(array)
+        with SignalFd() as signals:
+            while (result := call(ring, signals.fd, _milliseconds_to(end))) == -errno.EINTR:
+                signals.clear()
+        del pin
+        if result == 0:
+            return self._frames
+        done = f"{ring.done} of {self._frames} frames are done"
+        name = self._label
+        if result == -errno.ETIMEDOUT:
+            raise TimeoutError(f"{name}: not in {timeout} s; {done}")
+        if result == -errno.EIO:
+            raise TimeoutError(f"{name}: the card stands still; {done}")
+        if result == -errno.EDEADLK:
+            raise errors.StateError(
+                f"{name}: the ring is full and was not started, for start_threshold is {ring.start_threshold}; {done}"
+            )
+        self._fail(result)
+        raise AssertionError(result)  # _fail always raises
+
+
+def _format_of(dtype: object, own: Format) -> Format:
+    """The format of samples that a caller hands over as numpy's ``dtype``, for a ring of the format ``own``."""
+    try:
+        wanted = np.dtype(dtype)  # type: ignore[call-overload] # pyright: ignore -- asked just here
+    except TypeError as error:
+        raise errors.ArgumentTypeError(str(error)) from None
+    if wanted.isnative and wanted.name in _CONVERTIBLE:
+        return Format.from_dtype(wanted)
+    if wanted == own.dtype:
+        return own
+    names = ", ".join(_CONVERTIBLE)
+    raise errors.ArgumentTypeError(f"dtype {wanted.str}: {names} can be converted to and from {own.name}")
+
+
+def _converter(held: Format, own: Format, *, dither: bool, capture: bool) -> Any:
+    """What turns the caller's samples into the ring's, or for capture back.
+
+    Raises ArgumentError for dither where it has no use.
+    """
+    source, target = (own, held) if capture else (held, own)
+    if dither and (target.is_float or target.width > 16 or (not source.is_float and source.width <= target.width)):  # noqa: PLR2004 -- bits
+        raise errors.ArgumentError(f"dither is for 16 bits or fewer, from more than that; not for {source} to {target}")
+    converter = ffi.new("struct alsamm_converter *")
+    for sample, format_ in ((getattr(converter, "from"), source), (converter.to, target)):
+        sample.bytes = format_.physical_width // 8
+        sample.bits = format_.width
+        sample.is_float = format_.is_float
+        sample.is_signed = format_.signed
+        sample.swapped = sample.bytes > 1 and format_.big_endian != (sys.byteorder == "big")
+    converter.dither = dither
+    if lib.fast_converter(converter, -1) < 0:
+        raise errors.UnsupportedError(f"samples cannot be converted from {source} to {target}")
+    return converter
+
+
+def _seconds(timeout: float) -> float:
+    if not timeout >= 0:
+        raise errors.ArgumentError(f"timeout {timeout}: seconds, 0 or more")
+    return timeout
+
+
+def _milliseconds_to(end: float | None) -> int:
+    if end is None:
+        return -1
+    return int(min(max(0.0, end - time.monotonic()), 0x7FFFFFFF // 1000) * 1000 + 0.999)
+
+
+def _require_known_arrays() -> None:
+    """Whether numpy keeps an array's memory, shape and strides where its ABI says (``_c/array.c``).
+
+    Raises UnsupportedError where it does not: a numpy to come.
+    """
+    global _known_arrays  # noqa: PLW0603 -- asked once
+    if _known_arrays is None:
+        probe = np.zeros((3, 5), "i2")[:, 1:]
+        fields = ffi.new("struct alsamm_array_fields *")
+        lib.fast_array_fields(id(probe), fields)
+        _known_arrays = (
+            (fields.data, fields.descr) == (probe.__array_interface__["data"][0], id(probe.dtype))
+            and (fields.axes, fields.length, fields.stride) == (2, 3, 10)
+            and bool(fields.flags & _WRITEABLE)
+        )
+    if not _known_arrays:
+        raise errors.UnsupportedError(f"numpy {np.__version__} keeps its arrays otherwise than this alsamm knows")
+
+
+_known_arrays: bool | None = None
