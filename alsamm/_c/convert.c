@@ -3,194 +3,77 @@
 #include <limits.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
+#if defined __x86_64__
+#include <immintrin.h>
+#elif defined __aarch64__
+#include <arm_neon.h>
+#endif
 
 #include "convert.h"
-
-/* Samples lie at any address, and as any type. */
-#define ANYWHERE __attribute__((aligned(1), may_alias))
-typedef uint8_t u8 ANYWHERE;
-typedef uint16_t u16 ANYWHERE;
-typedef uint32_t u32 ANYWHERE;
-typedef uint64_t u64 ANYWHERE;
-typedef float f32 ANYWHERE;
-typedef double f64 ANYWHERE;
-
-#define INLINE static inline __attribute__((always_inline))
-
-enum shape { I8, I16, I32, F32, F64, SHAPES }; /* a machine word with a sample in it */
-
-struct noise {
-    uint32_t first, step, key;
-};
-
-/* ---- one sample ---- */
-
-/* An integer sample in the upper bits of 32, whatever its own number of bits: its fraction is that / 2^31. What lay above
- * the value is shifted out. flip: the top bit of unsigned samples. */
-INLINE int32_t left(uint32_t sample, int shift, uint32_t flip)
-{
-    return (int32_t)((sample << shift) ^ flip);
-}
-
-/* To 32 - shift bits, 16 or fewer. noise is in 2^-16 of a step. The sum stays in two halves, so it cannot overflow. */
-INLINE int32_t narrow(int32_t sample, int shift, int32_t noise)
-{
-    int32_t mask = (1 << shift) - 1, top = INT32_MAX >> shift;
-    int32_t rest = (sample & mask) + noise * (1 << (shift - 16));
-    int32_t value = (sample >> shift) + (rest >> shift);
-
-    value += (rest & mask) + (value & 1) > 1 << (shift - 1); /* the middle goes to the even neighbour */
-    value = value > top ? top : value;
-    return value < -top - 1 ? -top - 1 : value;
-}
-
-/* To 32 - to_shift bits; the shift may be 0. Rounding can only pass the upper end. */
-INLINE int32_t narrow32(int32_t sample, const struct alsamm_converter *k)
-{
-    int32_t value = sample >> k->to_shift;
-
-    value += (sample & k->to_rest) + (value & 1) > k->to_half;
-    return value > k->to_top ? k->to_top : value;
-}
-
-INLINE float heard(float sample)
-{
-    return sample == sample ? sample : 0.0f;
-}
-
-INLINE double heard64(double sample)
-{
-    return sample == sample ? sample : 0.0;
-}
-
-/* To 16 bits or fewer: adding 1.5 * 2^23 leaves no place for a fraction, so the addition rounds, and the value stands in the
- * lowest bits. */
-INLINE uint32_t round16(float value, const struct alsamm_converter *k)
-{
-    float low = (float)k->low, high = (float)k->high;
-    uint32_t bits;
-
-    value = value < low ? low : value;
-    value = value > high ? high : value;
-    value += 0x1.8p23f;
-    memcpy(&bits, &value, sizeof bits);
-    return bits;
-}
-
-/* The same for double, to any number of bits. */
-INLINE uint32_t round64(double value, const struct alsamm_converter *k)
-{
-    uint64_t bits;
-
-    value = value < k->low ? k->low : value;
-    value = value > k->high ? k->high : value;
-    value += 0x1.8p52;
-    memcpy(&bits, &value, sizeof bits);
-    return (uint32_t)bits;
-}
-
-/* To whole numbers as the processor rounds: by instructions that are vectorised where there are any. */
-INLINE int32_t nearest(float value)
-{
-#if defined __x86_64__ && !defined __clang__
-    return __builtin_irintf(value);
-#elif defined __aarch64__
-    return (int32_t)__builtin_rintf(value);
-#else
-    float magic = __builtin_copysignf(0x1p23f, value); /* from 2^23 on there are no fractions */
-    return (int32_t)(__builtin_fabsf(value) < 0x1p23f ? value + magic - magic : value);
-#endif
-}
-
-/* To 18 to 32 bits. A float cannot hold 2^31 - 1, so all from 2^31 on is picked apart; ceiling is the float below. */
-INLINE int32_t round32(float value, const struct alsamm_converter *k)
-{
-    float low = (float)k->low, ceiling = (float)k->ceiling;
-    int32_t result;
-
-    result = nearest(value < low ? low : value > ceiling ? ceiling : value);
-    return value > ceiling ? k->to_top : result;
-}
-
-/* lowbias32, by Chris Wellons: every bit of the result depends on every bit of the number. */
-INLINE uint32_t hash(uint32_t x)
-{
-    x = (x ^ x >> 16) * 0x7feb352dU;
-    x = (x ^ x >> 15) * 0x846ca68bU;
-    return x ^ x >> 16;
-}
-
-INLINE int32_t noise_of(struct noise noise, uint32_t i)
-{
-    uint32_t h = hash((noise.first + i * noise.step) ^ noise.key);
-
-    return (int32_t)(h >> 16) - (int32_t)(h & 0xffff);
-}
-
-/* Three bytes of this machine's order, and of the other. */
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-#define LOWEST 0
-#else
-#define LOWEST 2
-#endif
-
-INLINE uint32_t three(const char *from, int lowest)
-{
-    const u8 *bytes = (const u8 *)from;
-
-    return bytes[lowest] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2 - lowest] << 16;
-}
-
-INLINE void put_three(char *to, uint32_t value, int lowest)
-{
-    u8 *bytes = (u8 *)to;
-
-    bytes[lowest] = (u8)value;
-    bytes[1] = (u8)(value >> 8);
-    bytes[2 - lowest] = (u8)(value >> 16);
-}
+#include "convert_sample.h"
 
 /* ---- the loops, for each instruction set ---- */
+
+enum shape { I8, I16, I32, F32, F64, SHAPES }; /* a machine word with a sample in it */
 
 typedef void kernel(const struct alsamm_converter *converter, char *restrict to, const char *restrict from, long samples,
                     struct noise noise);
 
 struct level {
     kernel *kernels[SHAPES][SHAPES], *dithered[SHAPES][2]; /* [from][to] */
+    kernel *i32_i32_wider;
     void (*fetch)(char *restrict words, const char *restrict from, long step, long samples, int kind);
     void (*store)(char *restrict to, long step, const char *restrict words, long samples, int kind);
 };
 
 #define KIND(bytes, swapped) ((bytes) * 2 + (swapped))
 
+/* What differs: SHUFFLES, whether an instruction picks bytes in any order. FLOATS, a vector; WHOLE, floats to the nearest
+ * whole numbers, NaN to 0, what is beyond high or below INT32_MIN held; PACKED, two vectors of those to one of 16 bits. */
+#ifdef __x86_64__
+/* Converting gives INT32_MIN for all that an int cannot hold, which is right below. */
+#define WHOLE(v) MM(cvtps_epi32)(MM(min_ps)((FLOATS)(((v) == (v)) & (ints)(v)), high))
+
+#define LEVEL(name) name##_sse2
 #define TARGET
-#define LEVEL(name) name##_0
+#define SHUFFLES 0
+#define FLOATS __m128
+#define MM(name) _mm_##name
+#define PACKED(a, b) _mm_packs_epi32(a, b)
 #include "convert_kernels.h"
-#undef TARGET
-#undef LEVEL
 
-#ifdef __x86_64__
-#define TARGET __attribute__((target("avx2")))
 #define LEVEL(name) name##_avx2
+#define TARGET __attribute__((target("avx2")))
+#define SHUFFLES 1
+#define FLOATS __m256
+#define MM(name) _mm256_##name
+#define PACKED(a, b) _mm256_permute4x64_epi64(_mm256_packs_epi32(a, b), 0xd8)
 #include "convert_kernels.h"
-#undef TARGET
-#undef LEVEL
 
-#define TARGET __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl")))
 #define LEVEL(name) name##_avx512
+#define TARGET __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl")))
+#define SHUFFLES 1
+#define FLOATS __m512
+#define MM(name) _mm512_##name
+#define PACKED(a, b) _mm512_permutexvar_epi64(_mm512_set_epi64(7, 5, 3, 1, 6, 4, 2, 0), _mm512_packs_epi32(a, b))
 #include "convert_kernels.h"
-#undef TARGET
-#undef LEVEL
-#endif
 
-static const struct level *const levels[] = {
-    &level_0,
-#ifdef __x86_64__
-    &level_avx2,
-    &level_avx512,
+static const struct level *const levels[] = {&level_sse2, &level_avx2, &level_avx512};
+#else
+#define LEVEL(name) name##_0
+#define TARGET
+#ifdef __aarch64__
+#define SHUFFLES 1
+#define FLOATS float32x4_t
+#define WHOLE(v) vcvtnq_s32_f32(v)
+#define PACKED(a, b) vcombine_s16(vqmovn_s32(a), vqmovn_s32(b))
+#else
+#define SHUFFLES 0
 #endif
-};
+#include "convert_kernels.h"
+
+static const struct level *const levels[] = {&level_0};
+#endif
 
 /* Level 0 is what every machine of the architecture has: SSE2 on x86-64, NEON on arm64. */
 int fast_simd(void)
@@ -249,12 +132,13 @@ static int precision(const struct alsamm_sample *sample)
 int fast_converter(struct alsamm_converter *converter, int simd)
 {
     const struct alsamm_sample *from, *to;
+    const struct level *level;
     int best = fast_simd(), source, target;
     double top;
 
     if (!converter)
         return -EINVAL;
-    converter->level = NULL;
+    converter->level = NULL; /* fast_convert refuses it until all is well */
     from = &converter->from;
     to = &converter->to;
     source = shape_of(from);
@@ -262,20 +146,22 @@ int fast_converter(struct alsamm_converter *converter, int simd)
     if (source < 0 || target < 0 || !(is_native(from) || is_native(to)))
         return -EINVAL;
     converter->simd = simd < 0 || simd > best ? best : simd;
+    level = levels[converter->simd];
+    converter->level = level;
     converter->from_kind = kind_of(from);
     converter->to_kind = kind_of(to);
     converter->from_shift = from->is_float ? 0 : 32 - from->bits;
     converter->flip = from->is_float || from->is_signed ? 0 : 1U << 31;
-    converter->level = levels[converter->simd];
     converter->dithers = converter->dither && target <= I16 && precision(from) > precision(to);
-    converter->kernel = (void *)(converter->dithers ? levels[converter->simd]->dithered[source][target]
-                                                    : levels[converter->simd]->kernels[source][target]);
+    converter->kernel = (void *)(converter->dithers ? level->dithered[source][target]
+                                 : source == I32 && target == I32 && to->bits == 32 ? level->i32_i32_wider
+                                 : level->kernels[source][target]);
     if (to->is_float)
         return 0;
     top = (double)(1LL << (to->bits - 1));
     converter->to_shift = 32 - to->bits;
     converter->to_rest = (int)((1U << converter->to_shift) - 1);
-    converter->to_half = converter->to_shift ? 1 << (converter->to_shift - 1) : INT_MAX; /* never rounds up */
+    converter->to_half = (converter->to_rest + 1) / 2;
     converter->to_top = (int)((1LL << (to->bits - 1)) - 1);
     converter->offset = to->is_signed ? 0 : 1U << (to->bits - 1);
     converter->scale = top;

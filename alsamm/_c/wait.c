@@ -6,7 +6,9 @@
 #include "direct.h"
 
 #define NS_PER_MS 1000000LL
-#define SIGNAL_NS (100 * NS_PER_MS)
+/* A signal that is handed to another thread, or comes while we are not in poll, does not wake us; Python handles it once we
+ * come back to it, so we do at least so often. */
+#define SIGNAL_NS (50 * NS_PER_MS)
 
 /* How long poll may sleep before we look ourselves: for ever where the card interrupts, half a period where it was told
  * not to and so nothing wakes us (rule H6). */
@@ -58,8 +60,8 @@ static int enough(struct alsamm_ring *ring, int fresh)
 
 /* Rule I6: state and avail, then poll, then both again. poll itself looks at the hw_ptr that the last interrupt left, so the
  * card is asked only where no interrupt comes (rule H6) or none came in time. 1: at least avail_min frames can be moved (or,
- * for a capture that drains, the last ones); 0: not in time; -EINTR: a signal, or a tenth of a second in which one may have
- * come that found us outside poll: Python must look, then call again. */
+ * for a capture that drains, the last ones); 0: not in time; -EINTR: a signal, or time to look whether one came
+ * (SIGNAL_NS): call again to go on. */
 int alsamm_wait(struct alsamm_ring *ring, int timeout_ms)
 {
     long long now = monotonic_ns(), deadline = now + timeout_ms * NS_PER_MS, come_back = now + SIGNAL_NS;
@@ -99,12 +101,12 @@ static int enter_drain(int fd)
 
 /* Rules J3-J5. The card stops at the end of a period only, so what lies behind the last frame is heard: room that the card
  * frees is made silent while it drains. DRAIN is entered without blocking, for the kernel's own wait lets nobody write.
- * 0: drained (state SETUP); -EIO: the card stood still for timeout_ms; -EINTR: a signal; then call again to go on. */
+ * 0: drained (state SETUP); -EIO: the card stood still for timeout_ms; -EINTR: as alsamm_wait; call again to go on. */
 int alsamm_drain(struct alsamm_ring *ring, int timeout_ms)
 {
     struct alsamm_snapshot now;
     struct view seen;
-    long long deadline = monotonic_ns() + timeout_ms * NS_PER_MS;
+    long long come_back = monotonic_ns() + SIGNAL_NS, deadline = 0;
     unsigned long last = 0, silent = 0;
     int first_look = 1, error = direct_query(&ring->pages, &now);
 
@@ -148,6 +150,8 @@ int alsamm_drain(struct alsamm_ring *ring, int timeout_ms)
         nap = ms_until(deadline, nap_ns(ring));
         if (nap == 0)
             return -EIO;
+        if (ms_until(come_back, SIGNAL_NS) == 0)
+            return -EINTR;
         error = alsamm_poll(ring->pages.fd, POLLOUT, nap, &revents);
         if (error < 0)
             return error;

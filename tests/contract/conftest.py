@@ -65,10 +65,12 @@ def open_ring(open_pcm: Callable[..., alsamm.PCM]) -> Iterator[Callable[..., Any
     """Open, configure and map."""
     with contextlib.ExitStack() as stack:
 
-        def opener(direction: Direction, *, force_sync_ptr: bool = False, **wishes: Any) -> Ring:
+        def opener(
+            direction: Direction, *, force_sync_ptr: bool = False, dtype: str | None = None, **wishes: Any
+        ) -> Ring:
             pcm = open_pcm(direction, **wishes)
             kind = alsamm.MmapPlayback if direction is Direction.PLAYBACK else alsamm.MmapCapture
-            ring = kind(pcm, force_sync_ptr=force_sync_ptr)
+            ring = kind(pcm, force_sync_ptr=force_sync_ptr, dtype=dtype)
             stack.callback(ring.close)
             return ring
 

@@ -22,7 +22,7 @@ PR_SET_PTRACER, PR_SET_PTRACER_ANY = 0x59616D61, -1
 
 
 def rounds(name: str, ready: int, go: int) -> None:
-    """Avail, write and commit, between two calls that nothing else makes, once the word is given."""
+    """Avail, write and avail, between two calls that nothing else makes, once the word is given."""
     ctypes.CDLL(None).prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY)  # where only a parent may trace
     device = make(name)
     with device.open(Direction.PLAYBACK) as pcm:
@@ -34,10 +34,10 @@ def rounds(name: str, ready: int, go: int) -> None:
             os.write(ready, b"x")
             os.read(go, 1)
             os.getppid()
-            for _ in range(ROUNDS):
+            for _ in range(ROUNDS):  # a period service
                 ring.avail()
                 ring.write(block)
-                ring.commit(0)
+                ring.avail()
             os.getppid()
             ring.drop()
 
@@ -86,10 +86,11 @@ def test_a_thousand_rounds_under_strace(device: Target, tmp_path: Path) -> None:
     if device.transports == (Transport.MAPPED, Transport.MAPPED):
         assert not calls
         return
-    # avail and commit: a query; write: a query and a new appl_ptr. A software card answers ioctls in this process and
-    # only has to look whether the descriptor is its own.
+    # A query, and a new appl_ptr, whose answer serves the second avail (unless a round took half a period, as one may on
+    # an emulated machine). A software card answers ioctls in this process and only has to look whether the descriptor is
+    # its own.
     name = "ioctl" if device.card is None else "fstat" if "fstat" in calls else "newfstatat"
-    assert calls.pop(name) <= 4 * ROUNDS
+    assert 2 * ROUNDS <= calls.pop(name) <= 2.02 * ROUNDS
     assert not calls
     if device.card is None:
         assert all("SYNC_PTR" in line for line in lines[first + 1 : last])
