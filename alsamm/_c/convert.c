@@ -1,4 +1,5 @@
-/* One sample format into another: the arithmetic of one sample, the choice of loops, and the way through them. */
+/* One sample format into another: the choice among the loops of convert_kernels.h, and the way through them. convert.h says
+ * what comes out. */
 #include <errno.h>
 #include <limits.h>
 #include <stddef.h>
@@ -29,15 +30,17 @@ struct level {
 #define KIND(bytes, swapped) ((bytes) * 2 + (swapped))
 
 /* What differs: SHUFFLES, whether an instruction picks bytes in any order. FLOATS, a vector; WHOLE, floats to the nearest
- * whole numbers, NaN to 0, what is beyond high or below INT32_MIN held; PACKED, two vectors of those to one of 16 bits. */
+ * whole numbers, NaN to 0, nothing above high and all that is too low to INT32_MIN; PACKED, two vectors of those to one of
+ * 16 bits, saturated. Where FLOATS is missing the loops are plain C throughout. */
 #ifdef __x86_64__
 /* Converting gives INT32_MIN for all that an int cannot hold, which is right below. */
-#define WHOLE(v) MM(cvtps_epi32)(MM(min_ps)((FLOATS)(((v) == (v)) & (ints)(v)), high))
+#define WHOLE(v, high) MM(cvtps_epi32)(MM(min_ps)((FLOATS)((INTS)((v) == (v)) & (INTS)(v)), high))
 
 #define LEVEL(name) name##_sse2
 #define TARGET
 #define SHUFFLES 0
 #define FLOATS __m128
+#define INTS __m128i
 #define MM(name) _mm_##name
 #define PACKED(a, b) _mm_packs_epi32(a, b)
 #include "convert_kernels.h"
@@ -46,6 +49,7 @@ struct level {
 #define TARGET __attribute__((target("avx2")))
 #define SHUFFLES 1
 #define FLOATS __m256
+#define INTS __m256i
 #define MM(name) _mm256_##name
 #define PACKED(a, b) _mm256_permute4x64_epi64(_mm256_packs_epi32(a, b), 0xd8)
 #include "convert_kernels.h"
@@ -54,6 +58,7 @@ struct level {
 #define TARGET __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl")))
 #define SHUFFLES 1
 #define FLOATS __m512
+#define INTS __m512i
 #define MM(name) _mm512_##name
 #define PACKED(a, b) _mm512_permutexvar_epi64(_mm512_set_epi64(7, 5, 3, 1, 6, 4, 2, 0), _mm512_packs_epi32(a, b))
 #include "convert_kernels.h"
@@ -65,7 +70,7 @@ static const struct level *const levels[] = {&level_sse2, &level_avx2, &level_av
 #ifdef __aarch64__
 #define SHUFFLES 1
 #define FLOATS float32x4_t
-#define WHOLE(v) vcvtnq_s32_f32(v)
+#define WHOLE(v, high) ((void)(high), vcvtnq_s32_f32(v)) /* does all of this by itself */
 #define PACKED(a, b) vcombine_s16(vqmovn_s32(a), vqmovn_s32(b))
 #else
 #define SHUFFLES 0
@@ -176,7 +181,7 @@ int fast_converter(struct alsamm_converter *converter, int simd)
 enum { MOST_INDEX_STEP = 1 << 24 }; /* so that a run's last index is not so far that it comes round to the first */
 enum { BLOCK = 128 }; /* samples on the stack: small beside the first cache, large beside a loop's ends */
 
-/* One number for the upper half of all indices: so a run is cut where that changes, at most once in 2^32 samples. */
+/* All indices of a loop have one upper half (noise.key), so a run is cut where that changes. */
 static long same_upper_half(unsigned long index, long index_step, long samples)
 {
     while (((index + (unsigned long)(samples - 1) * (unsigned long)index_step) ^ index) >> 16 >> 16)

@@ -9,7 +9,7 @@
     TARGET static void LEVEL(name)(const struct alsamm_converter *converter, char *restrict to_,                    \
                                    const char *restrict from_, long samples, struct noise noise)                    \
     {                                                                                                               \
-        const struct alsamm_converter k = *converter;                                                                \
+        const struct alsamm_converter k = *converter;                                                               \
         to_type *restrict to = (to_type *)to_;                                                                      \
         const from_type *restrict from = (const from_type *)from_;                                                  \
         (void)noise, (void)k;                                                                                       \
@@ -66,7 +66,6 @@ KERNEL(f64_i16_dithered, u16, f64, round64(heard64(x) * k.scale + (double)NOISE 
 TARGET static void LEVEL(f32_i16_packed)(const struct alsamm_converter *converter, char *restrict to,
                                          const char *restrict from, long samples, struct noise noise)
 {
-    typedef int32_t ints __attribute__((vector_size(sizeof(FLOATS))));
     typedef uint16_t shorts __attribute__((vector_size(sizeof(FLOATS))));
     enum { LANES = sizeof(FLOATS) / sizeof(float) };
     const FLOATS high = (FLOATS){0} + (float)converter->high;
@@ -78,7 +77,7 @@ TARGET static void LEVEL(f32_i16_packed)(const struct alsamm_converter *converte
         shorts both;
         memcpy(&a, from, sizeof a);
         memcpy(&b, from + sizeof a, sizeof b);
-        both = (shorts)PACKED(WHOLE(a * scale), WHOLE(b * scale)) + offset;
+        both = (shorts)PACKED(WHOLE(a * scale, high), WHOLE(b * scale, high)) + offset;
         memcpy(to, &both, sizeof both);
     }
     LEVEL(f32_i16)(converter, to, from, samples, noise);
@@ -196,5 +195,6 @@ static const struct level LEVEL(level) = {
 #undef TARGET
 #undef SHUFFLES
 #undef FLOATS
+#undef INTS
 #undef MM
 #undef PACKED
