@@ -1,6 +1,8 @@
 # make demo    play a real sound file through the ring and compare what arrived
 # make test    everything: style, types, unit, contract, and the lab's real kernels
-# Both install what they need: Debian packages (asking for root only for that) and a virtualenv in .venv.
+# make bench   what calls cost against other ways of doing the same: a table, and docs/benchmarks
+# make bench-kernel   CPU time of a second of sound on real drivers, beside other players: docs/benchmarks/kernel.md
+# They install what they need: Debian packages (asking for root only for that) and a virtualenv in .venv.
 
 PYTHON ?= python3
 VENV := .venv
@@ -9,7 +11,7 @@ LAB := $(BIN)/python -m tests.kernel
 SOUND ?= /usr/share/sounds/alsa/Front_Center.wav
 C_SOURCES := $(wildcard alsamm/_c/*.c alsamm/_c/*.h alsamm/_c/*.cdef) build_ffi.py setup.py pyproject.toml
 
-.PHONY: demo test check unit lab lab-6.1 lab-6.12 lab-arm64 clean
+.PHONY: demo test check unit bench bench-kernel lab lab-6.1 lab-6.12 lab-arm64 clean
 
 demo: $(VENV)/.built
 	$(BIN)/python -m alsamm demo $(SOUND)
@@ -23,6 +25,14 @@ check: $(VENV)/.checkers
 
 unit: $(VENV)/.checkers
 	$(BIN)/python -m pytest
+
+# No card is needed. A missed target is told and fails nothing; BENCH="-k write" measures a part and writes no docs.
+bench: $(VENV)/.benches
+	$(BIN)/python -m tests.bench $(BENCH)
+
+# In the lab, in time that counts instructions. A missed target fails nothing.
+bench-kernel: $(VENV)/.benches $(VENV)/.lab
+	$(BIN)/python -m tests.bench.kernel
 
 # Real kernels: snd-dummy, aloop, HDA, AC'97, ES1370, USB on amd64; aloop, HDA, USB on arm64, where both pages are refused.
 lab: lab-6.1 lab-6.12 lab-arm64
@@ -47,7 +57,11 @@ $(VENV)/.built: $(VENV)/.created $(C_SOURCES)
 
 $(VENV)/.checkers: $(VENV)/.built
 	tools/debian-packages tests/packages.txt
-	$(BIN)/pip install --quiet --editable '.[test,check]'
+	$(BIN)/pip install --quiet --editable '.[test,check,bench]'
+	touch $@
+
+$(VENV)/.benches: $(VENV)/.checkers tests/bench/packages.txt
+	tools/debian-packages tests/bench/packages.txt
 	touch $@
 
 $(VENV)/.lab: $(VENV)/.checkers tests/kernel/packages.txt

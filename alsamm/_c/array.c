@@ -103,6 +103,11 @@ int direct_block_holds(const struct alsamm_ring *ring)
            now.frame_stride == seen->frame_stride && now.channel_stride == seen->channel_stride;
 }
 
+int fast_block_holds(struct alsamm_ring *ring)
+{
+    return direct_block_holds(ring);
+}
+
 int fast_array_fields(uintptr_t object, struct alsamm_array_fields *out)
 {
     const struct array *array = (const struct array *)object;

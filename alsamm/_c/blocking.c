@@ -15,6 +15,7 @@ struct loop {
     long long moved;                        /* when something last did; a card may stand still for a buffer and a second */
     int woken;                              /* from a sleep: what was known before it is old */
     int ask;                                /* the card itself: nobody else has renewed hw_ptr */
+    int moving;                             /* since it was woken */
 };
 
 static struct loop begin(struct alsamm_ring *ring, int signal_fd, int timeout_ms)
@@ -83,6 +84,7 @@ static int sleep_until_woken(struct loop *loop)
     if (ready < 0)
         return ready;
     loop->woken = 1;
+    loop->moving = 0;
     loop->ask = ready == 0; /* nobody woke us: perhaps nobody will */
     return revents & POLLNVAL ? -ENODEV : 0;
 }
@@ -125,12 +127,15 @@ static int after_overrun(struct loop *loop)
     return fast_set_appl_ptr(&ring->pages, now.hw_ptr);
 }
 
-/* The frames to move now: a period at the most, so that the card has them early. 0: wait for more, for the card wakes us at
- * avail_min only, and to look in between would cost a wake-up for every few frames. */
-static unsigned long portion(const struct alsamm_ring *ring, unsigned long frames, unsigned long avail_min)
+/* The frames to move now: a period at the most, so that the card has them early. 0: sleep, for less than avail_min is there;
+ * once it was there, every whole period goes, so that avail_min says how often we wake and not how full the ring is. */
+static unsigned long portion(const struct loop *loop, unsigned long frames, unsigned long avail_min)
 {
+    const struct alsamm_ring *ring = loop->ring;
     unsigned long left = (unsigned long)(ring->block.frames - ring->done);
 
+    if (loop->moving && avail_min > ring->period_size)
+        avail_min = ring->period_size;
     if (frames < left && frames < avail_min)
         return 0;
     if (frames > left)
@@ -168,7 +173,7 @@ int alsamm_write_all(struct alsamm_ring *ring, int signal_fd, int timeout_ms)
         }
         if (ring->done == ring->block.frames)
             return 0;
-        frames = portion(ring, usable(ring, &now), now.state == SNDRV_PCM_STATE_PREPARED ? 1 : avail_min);
+        frames = portion(&loop, usable(ring, &now), now.state == SNDRV_PCM_STATE_PREPARED ? 1 : avail_min);
         if (frames > 0) {
             direct_move(ring, now.appl_ptr, frames);
             result = publish(ring, &now, frames);
@@ -178,6 +183,7 @@ int alsamm_write_all(struct alsamm_ring *ring, int signal_fd, int timeout_ms)
                 return (int)result;
             ring->done += (long)frames;
             loop.moved = monotonic_ns();
+            loop.moving = 1;
             continue;
         }
         if (now.state == SNDRV_PCM_STATE_PREPARED)
@@ -220,7 +226,7 @@ int alsamm_fill(struct alsamm_ring *ring, int signal_fd, int timeout_ms)
             if (available(ring, &now) == 0)
                 return -EBADFD;
         }
-        frames = portion(ring, available(ring, &now), avail_min);
+        frames = portion(&loop, available(ring, &now), avail_min);
         if (frames > 0) {
             error = available(ring, &now) > ring->buffer_size ? -EOVERFLOW : direct_read(ring, &now, frames);
             if (error == -EOVERFLOW) {
@@ -237,6 +243,7 @@ int alsamm_fill(struct alsamm_ring *ring, int signal_fd, int timeout_ms)
                 return error;
             ring->done += (long)frames;
             loop.moved = monotonic_ns();
+            loop.moving = 1;
             continue;
         }
         error = sleep_until_woken(&loop);

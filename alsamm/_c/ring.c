@@ -19,6 +19,19 @@ long fast_avail(struct alsamm_ring *ring)
     return (long)available(ring, &now);
 }
 
+/* 1: poll would be ready, and the mapped pages say so; 0: ask alsamm_wait, which may sleep. */
+int fast_ready(struct alsamm_ring *ring)
+{
+    struct view now;
+    const struct alsamm_pages *pages = &ring->pages;
+
+    if (!both_mapped(pages) || ring->no_period_wakeup)
+        return 0;
+    look_at_pages(pages, &now);
+    return now.state == SNDRV_PCM_STATE_RUNNING &&
+           available(ring, &now) >= __atomic_load_n(&((control_page *)pages->control)->avail_min, __ATOMIC_RELAXED);
+}
+
 int fast_spans(struct alsamm_ring *ring, struct alsamm_spans *out)
 {
     struct view now;

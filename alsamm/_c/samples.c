@@ -202,6 +202,11 @@ long fast_write(struct alsamm_ring *ring)
     return direct_block_holds(ring) ? write_block(ring, 1) : -ESTALE;
 }
 
+long fast_write_array(struct alsamm_ring *ring, uintptr_t array)
+{
+    return fast_take(ring, array) == 1 ? write_block(ring, 1) : -ESTALE;
+}
+
 long fast_read(struct alsamm_ring *ring)
 {
     return direct_block_holds(ring) ? read_block(ring, 1, 1) : -ESTALE;

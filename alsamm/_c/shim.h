@@ -174,6 +174,7 @@ int fast_set_appl_ptr(struct alsamm_pages *pages, unsigned long value);
 int fast_set_avail_min(struct alsamm_pages *pages, unsigned long value);
 
 long fast_avail(struct alsamm_ring *ring);
+int fast_ready(struct alsamm_ring *ring);
 int fast_spans(struct alsamm_ring *ring, struct alsamm_spans *out);
 long fast_commit(struct alsamm_ring *ring, long frames);
 
@@ -184,10 +185,12 @@ struct alsamm_array_fields {    /* what array.c believes of a numpy array */
 };
 int fast_array_fields(uintptr_t array, struct alsamm_array_fields *out);
 int fast_take(struct alsamm_ring *ring, uintptr_t array);
+int fast_block_holds(struct alsamm_ring *ring);
 
 /* They move as much of ring->block as there is room or data for. 0: all of it, and nothing else is to be done; -ESTALE: its
  * array has changed since fast_take; -E2BIG, of the fast_ ones: too long a copy to keep the GIL for. */
 long fast_write(struct alsamm_ring *ring);
+long fast_write_array(struct alsamm_ring *ring, uintptr_t array); /* fast_take, then fast_write; -ESTALE: not taken */
 long alsamm_write(struct alsamm_ring *ring);
 long fast_read(struct alsamm_ring *ring);
 long alsamm_read(struct alsamm_ring *ring);

@@ -328,5 +328,3 @@ class PCM(PcmStream):
                     f" {geometry.period_size} in {geometry.buffer_size} frames"
                 )
         return f"<PCM {self._name!r} {self._direction}: {how}>"
-
-

@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LIMIT", "QUANTITIES", "Interval", "Numbers", "Quantity", "QuantityName", "only", "quantity", "whole_number"]
 
-QuantityName = Literal[
-    "channels", "rate", "period_size", "period_time_us", "periods", "buffer_size", "buffer_time_us"
-]
+QuantityName = Literal["channels", "rate", "period_size", "period_time_us", "periods", "buffer_size", "buffer_time_us"]
 
 
 class Numbers(TypedDict, total=False):

@@ -42,9 +42,9 @@ class BlockIO(KernelOps):
     _ring: Any
     _geometry: Geometry
     _array: _Array | None = None
-    """What the caller handed over last..."""
+    """What the caller handed over last: what C works on. None: whatever C has, it must be taken anew."""
     _frames = 0
-    """... and its length."""
+    """Its length."""
 
     def _set_up(self, geometry: Geometry, dtype: object, *, dither: bool, capture: bool) -> None:
         """Which arrays the caller will hand over, and what is to be done to their samples."""
@@ -84,13 +84,8 @@ class BlockIO(KernelOps):
         Raises as ``as_frames``; ArgumentError for an array that lies in the ring, and for a target that is read-only or
         lays frames over one another.
         """
-        taken = _fast_take(self._ring, id(array))
-        if taken == 1:
-            self._array = array
-            self._frames = len(array)
-            return
-        self._array = None
-        if not taken:
+        self._array = None  # first: a signal's exception between two of these lines must not leave C with another array
+        if not (taken := _fast_take(self._ring, id(array))):
             self._require_fit(array)
             # numpy has one object for each plain dtype, but an equal one may be another: byte-swapped ones are.
             self._array_dtype = array.dtype
@@ -100,7 +95,8 @@ class BlockIO(KernelOps):
             raise errors.ArgumentError("the array lies in the ring itself: fill it there (data, reserve) and commit")
         if not taken:
             raise errors.ArgumentError(f"an array of shape {array.shape} and strides {array.strides} cannot be moved")
-        self._array, self._frames = array, len(array)
+        self._frames = len(array)
+        self._array = array
 
     def _borrow(self, call: Callable[..., int], samples: object, *arguments: Any, **options: Any) -> int:
         """Hand over a buffer that is no array, and let go of it: who exports one cannot resize it meanwhile."""
@@ -123,11 +119,11 @@ class BlockIO(KernelOps):
 
     def _settle(self, result: int, array: _Array, quick: Callable[[Any], int], slow: Callable[[Any], int]) -> int:
         """What is left to do when ``quick`` did not simply move all of the block; gives the frames moved."""
-        if result == -errno.ESTALE:  # the array was resized, reshaped or retyped since it was taken
+        if result == -errno.ESTALE:  # not taken yet; or resized, reshaped or retyped since
             self._take(array)
             result = quick(self._ring)
         if result == -errno.E2BIG:
-            pin = weakref.ref(array)  # numpy does not resize an array that has one
+            pin = self._pin(array)
             result = slow(self._ring)
             del pin
         if result < 0:
@@ -135,6 +131,13 @@ class BlockIO(KernelOps):
         if result & _START_DUE:
             self.start()
         return int(self._ring.done)
+
+    def _pin(self, array: _Array) -> object:
+        """What keeps the array's memory where it is while C works without the GIL: numpy resizes none that has one."""
+        pin = weakref.ref(array)
+        if not lib.fast_block_holds(self._ring):
+            raise errors.ArgumentError("the array was changed by another thread while it was handed over")
+        return pin
 
     def _fail(self, result: int) -> None:
         """Raise what a negative result of moving frames means."""
@@ -147,7 +150,7 @@ class BlockIO(KernelOps):
         ring = self._ring
         ring.recover = recover
         end = None if timeout is None else time.monotonic() + _seconds(timeout)
-        pin = weakref.ref(array)
+        pin = self._pin(array)
         with SignalFd() as signals:
             while (result := call(ring, signals.fd, _milliseconds_to(end))) == -errno.EINTR:
                 signals.clear()

@@ -39,12 +39,13 @@ class MmapCapture(MmapIO):
         lost, nothing is committed, ``forward`` or ``prepare`` goes on. ArgumentTypeError and ArgumentError for an array
         that does not fit; SuspendedError, DeviceLostError or StateError by state.
         """
-        if out is not self._array:
-            if not isinstance(out, np.ndarray):
-                return self._borrow(self.read_into, out)
-            self._take(out)
-        if not (result := _fast_read(self._ring)):
-            return self._frames
+        if out is self._array:
+            if not (result := _fast_read(self._ring)):
+                return self._frames
+        elif isinstance(out, np.ndarray):
+            result = -errno.ESTALE
+        else:
+            return self._borrow(self.read_into, out)
         return self._settle(result, out, _fast_read, lib.alsamm_read)
 
     def fill(self, out: Any, timeout: float | None = None, *, recover: bool = False) -> int:

@@ -76,6 +76,7 @@ class MmapIO(BlockIO):
                 f"{pcm.name} is configured for {geometry.access.name}; a ring needs MMAP_INTERLEAVED or _NONINTERLEAVED"
             )
         self._ring = ffi.new("struct alsamm_ring *")
+        self._spans = ffi.new("struct alsamm_spans *")
         self._set_up(geometry, dtype, dither=dither, capture=capture)
         self._pages = Pages(
             fd, status=True, control=True, force_sync_ptr=force_sync_ptr, struct=ffi.addressof(self._ring, "pages")
@@ -217,10 +218,20 @@ class MmapIO(BlockIO):
 
         Raises XrunError, SuspendedError, DeviceLostError or StateError where the state allows no transfer.
         """
-        spans = ffi.new("struct alsamm_spans *")
+        spans = self._spans
         self._check(lib.fast_spans(self._ring, spans), "data")
         first = self._raw(spans.offset, spans.first)
         return first, self._raw(0, spans.second) if spans.second else None
+
+    def next_view(self, frames: int) -> np.ndarray[Any, np.dtype[Any]]:
+        """The first ``frames`` of ``data()[0].view``, or as many as it has. Raises as they do."""
+        spans = self._spans
+        if (result := lib.fast_spans(self._ring, spans)) < 0:
+            self._check(result, "data")
+        offset, there = spans.offset, spans.first
+        if self._mapping.array is None:
+            return self._raw(offset, there).view  # which says why there is none
+        return self._mapping.array[offset : offset + min(frames, there)]
 
     def _raw(self, offset: int, frames: int) -> RawSamples:
         area = self._areas[0]
@@ -279,7 +290,7 @@ class MmapIO(BlockIO):
         Raises TimeoutError, StateError for a capture that was not started (it would never wake, rule I5), and the
         errors of ``data`` by state (rule I6).
         """
-        if timeout is None and lib.alsamm_wait(self._ring, self._patience_ms) == 1:
+        if timeout is None and (lib.fast_ready(self._ring) or lib.alsamm_wait(self._ring, self._patience_ms) == 1):
             return
         if not self._patiently(lib.alsamm_wait, timeout, "wait"):
             raise TimeoutError(f"{self._device.name}: nothing moved in time; the card or its driver stands still")

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Generator, Iterable
-from contextlib import contextmanager
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -15,10 +14,12 @@ from alsamm.direct.mmap_io import MmapIO
 from alsamm.direct.samples import from_values
 from alsamm.enums import Direction
 
-__all__ = ["MmapPlayback"]
+__all__ = ["MmapPlayback", "Reserved"]
 
 _END = object()
+_ndarray = np.ndarray  # looked up once: half of a write's time is Python's own
 _fast_write = lib.fast_write
+_fast_write_array = lib.fast_write_array
 
 
 class MmapPlayback(MmapIO):
@@ -39,14 +40,21 @@ class MmapPlayback(MmapIO):
         Raises ArgumentTypeError and ArgumentError for what does not fit the ring, also for an iterator that ends within
         a frame (then nothing is committed); XrunError, SuspendedError, DeviceLostError or StateError by state.
         """
-        if samples is not self._array:
-            if not isinstance(samples, np.ndarray):
-                if isinstance(samples, Iterable) and not isinstance(samples, (bytes, bytearray, memoryview)):
-                    return self._write_samples(samples)
-                return self._borrow(self.write, samples)
-            self._take(samples)
-        if not (result := _fast_write(self._ring)):
-            return self._frames
+        if samples is self._array:
+            if not (result := _fast_write(self._ring)):
+                return self._frames
+        elif type(samples) is _ndarray:
+            self._array = None  # as _take
+            if not (result := _fast_write_array(self._ring, id(samples))):
+                self._frames = frames = len(samples)
+                self._array = samples
+                return frames
+        elif isinstance(samples, _ndarray):
+            result = -errno.ESTALE
+        elif isinstance(samples, Iterable) and not isinstance(samples, (bytes, bytearray, memoryview)):
+            return self._write_samples(samples)
+        else:
+            return self._borrow(self.write, samples)
         return self._settle(result, samples, _fast_write, lib.alsamm_write)
 
     def write_all(self, samples: Any, timeout: float | None = None, *, recover: bool = False) -> int:
@@ -87,18 +95,17 @@ class MmapPlayback(MmapIO):
         flat = from_values(values, self._held)
         return self.write(flat.reshape((-1, self.channels, *flat.shape[1:])))
 
-    @contextmanager
-    def reserve(self, frames: int) -> Generator[np.ndarray[Any, np.dtype[Any]]]:
-        """A view of the next ``frames`` of the ring, committed on leaving; on an exception nothing is.
+    def reserve(self, frames: int) -> Reserved:
+        """A view of the next ``frames`` of the ring, for ``with``: committed on leaving; on an exception nothing is.
 
         The view is shorter where the ring ends or has less room, as with snd_pcm_mmap_begin: its length says what to
-        fill.
+        fill. It shows the ring's own samples, whatever ``dtype`` is.
+
+        Raises ArgumentError for a negative count; else, entering and leaving, as ``data`` and ``commit``.
         """
         if frames < 0:
             raise errors.ArgumentError(f"{frames} frames: 0 or more")
-        view = self.data()[0].view[:frames]
-        yield view
-        self.commit(len(view))
+        return Reserved(self, frames)
 
     def silence(self) -> None:
         """Fill all that is not committed with the format's silence, which hw_params' zeros are not for U8 (rule F7)."""
@@ -117,3 +124,25 @@ class MmapPlayback(MmapIO):
             if error.errno != errno.EIO:
                 raise
             raise TimeoutError(f"{self._device.name}: the card stood still while draining") from None
+
+
+class Reserved:
+    """What ``MmapPlayback.reserve`` gives: enter it for the view, leave it to commit.
+
+    Synchronization: for the thread that owns the MmapPlayback.
+    """
+
+    __slots__ = ("_committed", "_frames", "_ring")
+
+    def __init__(self, ring: MmapPlayback, frames: int) -> None:
+        self._ring = ring
+        self._frames = frames
+
+    def __enter__(self) -> np.ndarray[Any, np.dtype[Any]]:
+        view = self._ring.next_view(self._frames)
+        self._committed = len(view)
+        return view
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self._ring.commit(self._committed)

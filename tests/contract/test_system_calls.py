@@ -86,9 +86,9 @@ def test_a_thousand_rounds_under_strace(device: Target, tmp_path: Path) -> None:
     if device.transports == (Transport.MAPPED, Transport.MAPPED):
         assert not calls
         return
-    # A query, and a new appl_ptr, whose answer serves the second avail (unless a round took half a period, as one may on
-    # an emulated machine). A software card answers ioctls in this process and only has to look whether the descriptor is
-    # its own.
+    # A query, and a new appl_ptr, whose answer serves the second avail (unless a round took half a period, as one may
+    # on an emulated machine). A software card answers ioctls in this process and only has to look whether the
+    # descriptor is its own.
     name = "ioctl" if device.card is None else "fstat" if "fstat" in calls else "newfstatat"
     assert 2 * ROUNDS <= calls.pop(name) <= 2.02 * ROUNDS
     assert not calls

@@ -30,6 +30,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--devices", default="", metavar="A,B", help="only these; by default all that the guest has")
     parser.add_argument("--tests", default=_TESTS, metavar="A,B", help="files or folders, for pytest")
     parser.add_argument("-k", dest="expression", metavar="EXPR", help="only the tests that fit, as in pytest")
+    parser.add_argument("--icount", action="store_true", help="guest time counts instructions: for CPU figures")
     parser.add_argument("--timeout", type=float, default=900, metavar="SECONDS", help="for the whole guest")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--shell-command", metavar="COMMAND", help="run this in the guest instead of the suite")
@@ -129,6 +130,7 @@ def _run(arguments: argparse.Namespace) -> int:
         timeout=float("inf") if arguments.shell else arguments.timeout,
         interactive=arguments.shell,
         needs_extension=command is None,
+        icount=arguments.icount,
     )
     print(f"lab: {image.arch} guest, Linux {image.version}; this run's files: {results}", flush=True)
     outcome = guest.run(task)

@@ -1,6 +1,6 @@
 """The command line on the real drivers of a lab guest: what is played is what arrives, sample for sample.
 
-The devices are those of the guest (its devices.json), or of ``--devices``. A device that is missing fails its cases.
+The devices are those of conftest.py. A device that is missing fails its cases.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ import contextlib
 import io
 import itertools
 import json
-import os
 import platform
 import re
 import signal
@@ -36,31 +35,6 @@ PATIENCE = 120.0
 MAPS = platform.machine() in {"x86_64", "i686"}  # rule C2
 
 Facts = dict[str, Any]
-
-
-def _devices(config: pytest.Config) -> dict[str, Facts]:
-    path = os.environ.get("ALSAMM_LAB_DEVICES")
-    if path is None:
-        pytest.exit("test_end_to_end.py runs in a lab guest: python -m tests.kernel", returncode=3)
-    known: dict[str, Facts] = json.loads(Path(path).read_text())
-    asked = str(config.getoption("--devices", default="")).split(",")
-    return {name: facts for name, facts in known.items() if name in asked} or known
-
-
-def _fits(facts: Facts, what: str) -> bool:
-    if what == "loop":
-        return bool(facts["driver"] == "snd-aloop")
-    return facts.get(what) is not None
-
-
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "device" in metafunc.fixturenames:
-        wanted = [mark.args[0] for mark in metafunc.definition.iter_markers("needs")]
-        devices = _devices(metafunc.config)
-        chosen = {name: facts for name, facts in devices.items() if all(_fits(facts, what) for what in wanted)}
-        metafunc.parametrize("device", list(chosen.values()), ids=list(chosen))
-    if "mode" in metafunc.fixturenames:
-        metafunc.parametrize("mode", [[], ["--sync-ptr"]], ids=["own", "forced"])
 
 
 @pytest.fixture
@@ -207,7 +181,7 @@ def test_demo_plays_on_every_card_and_says_what_it_cannot_see(device: Facts) -> 
     output = alsamm("demo", SOUND, "--device", device["playback"])
     check_transport(output, device, [])
     assert value(output, "sent").startswith(f"{len(frames_of(SOUND))} frames")
-    if _fits(device, "loop"):
+    if device["driver"] == "snd-aloop":
         assert value(output, "equal").startswith("yes")
     else:
         assert value(output, "arrived").startswith("unknown")

@@ -119,11 +119,10 @@ def test_whatever_waits_for_a_card_gives_it_up(what: str, others: Callable[[], i
             else:
                 ring.start()
             calls = {"wait": ring.wait, "capture wait": ring.wait, "drain": ring.drain}
-            call = calls.get(what) or (lambda timeout: getattr(ring, what)(block, timeout))
             card.freeze()
             before = others()
             with pytest.raises(TimeoutError):
-                call(0.05)
+                calls[what](0.05) if what in calls else getattr(ring, what)(block, 0.05)
             assert others() > before
             ring.drop()
 
