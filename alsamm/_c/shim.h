@@ -203,6 +203,7 @@ int alsamm_write_all(struct alsamm_ring *ring, int signal_fd, int timeout_ms);
 int alsamm_fill(struct alsamm_ring *ring, int signal_fd, int timeout_ms);
 
 int alsamm_wait(struct alsamm_ring *ring, int timeout_ms);
+int alsamm_wait_patiently(struct alsamm_ring *ring);    /* for a buffer and a second */
 int alsamm_drain(struct alsamm_ring *ring, int timeout_ms);
 
 /* ring.h's arithmetic, for the tests that hold it against direct/ring.py */

@@ -85,6 +85,11 @@ int alsamm_wait(struct alsamm_ring *ring, int timeout_ms)
     }
 }
 
+int alsamm_wait_patiently(struct alsamm_ring *ring)
+{
+    return alsamm_wait(ring, (int)(ring->buffer_ns / NS_PER_MS) + 1000);
+}
+
 /* DRAIN looks at O_NONBLOCK of the file (rule A1) and answers EAGAIN once it has entered DRAINING (J4). */
 static int enter_drain(int fd)
 {

@@ -32,6 +32,9 @@ __all__ = ["MmapIO"]
 _START_DUE: int = lib.ALSAMM_START_DUE
 _fast_avail = lib.fast_avail
 _fast_commit = lib.fast_commit
+_fast_ready = lib.fast_ready
+_fast_spans = lib.fast_spans
+_wait_patiently = lib.alsamm_wait_patiently
 _MMAP_ACCESSES = (Access.MMAP_INTERLEAVED, Access.MMAP_NONINTERLEAVED, Access.MMAP_COMPLEX)
 
 
@@ -219,14 +222,14 @@ class MmapIO(BlockIO):
         Raises XrunError, SuspendedError, DeviceLostError or StateError where the state allows no transfer.
         """
         spans = self._spans
-        self._check(lib.fast_spans(self._ring, spans), "data")
+        self._check(_fast_spans(self._ring, spans), "data")
         first = self._raw(spans.offset, spans.first)
         return first, self._raw(0, spans.second) if spans.second else None
 
     def next_view(self, frames: int) -> np.ndarray[Any, np.dtype[Any]]:
         """The first ``frames`` of ``data()[0].view``, or as many as it has. Raises as they do."""
         spans = self._spans
-        if (result := lib.fast_spans(self._ring, spans)) < 0:
+        if (result := _fast_spans(self._ring, spans)) < 0:
             self._check(result, "data")
         offset, there = spans.offset, spans.first
         if self._mapping.array is None:
@@ -290,7 +293,7 @@ class MmapIO(BlockIO):
         Raises TimeoutError, StateError for a capture that was not started (it would never wake, rule I5), and the
         errors of ``data`` by state (rule I6).
         """
-        if timeout is None and (lib.fast_ready(self._ring) or lib.alsamm_wait(self._ring, self._patience_ms) == 1):
+        if timeout is None and (_fast_ready(self._ring) or _wait_patiently(self._ring) == 1):
             return
         if not self._patiently(lib.alsamm_wait, timeout, "wait"):
             raise TimeoutError(f"{self._device.name}: nothing moved in time; the card or its driver stands still")
@@ -324,7 +327,6 @@ class MmapIO(BlockIO):
         ring.start_threshold = geometry.start_threshold
         ring.half_period_ns = geometry.period_size * 500_000_000 // geometry.rate
         ring.buffer_ns = geometry.buffer_size * 1_000_000_000 // geometry.rate
-        self._patience_ms = geometry.buffer_size * 1000 // geometry.rate + 1000
         ring.no_period_wakeup = not geometry.period_wakeup
 
     def silence(self) -> None:

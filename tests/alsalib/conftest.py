@@ -23,7 +23,6 @@ def state(pcm: alsamm.PCM) -> alsamm.State:
     return pcm.state
 
 
-
 @pytest.fixture
 def card() -> Iterator[sim.Card]:
     with sim.Card(

@@ -106,6 +106,14 @@ def _blocking(job: Job) -> None:
     _alsamm(job, lambda ring: ring.write_all(job.sound))
 
 
+def _half_a_ring(job: Job) -> None:
+    def stream(ring: alsamm.MmapPlayback) -> None:
+        ring.avail_min = job.buffer // 2
+        ring.write_all(job.sound)
+
+    _alsamm(job, stream)
+
+
 def _aplay(job: Job, *options: str) -> None:
     words = ["aplay", "-q", "-D", job.device, "-t", "raw", "-f", FORMAT, "-c", str(CHANNELS), "-r", str(RATE)]
     words += [f"--period-size={job.period}", f"--buffer-size={job.buffer}", *options, str(job.sound_file)]
@@ -177,12 +185,18 @@ def _sounddevice_callback(job: Job) -> None:
         threading.Event().wait()
 
 
-BY_BLOCK, BLOCKING = "alsamm-block", "alsamm-blocking"
+BY_BLOCK, BLOCKING, HALF = "alsamm-block", "alsamm-blocking", "alsamm-half"
 
 SUBJECTS = (
     Subject(BY_BLOCK, "alsamm, by block", "`ring.wait()`, `ring.write(block)`", _by_block),
     Subject("alsamm-view", "alsamm, by view", "`ring.wait()`, `ring.reserve(period)`, `view[:] = block`", _by_view),
     Subject(BLOCKING, "alsamm, blocking", "`ring.write_all(seconds)`, one call for all", _blocking),
+    Subject(
+        HALF,
+        "alsamm, blocking, woken at half",
+        "the same with `ring.avail_min` at half the ring, so that poll wakes it half as often or less",
+        _half_a_ring,
+    ),
     Subject("aplay", "aplay", "a raw file in tmpfs, which it reads a period at a time", _aplay),
     Subject("aplay-mmap", "aplay --mmap", "the same", _aplay_mmap),
     Subject("pyalsaaudio", "pyalsaaudio", "`pcm.write(block)`, bytes", _pyalsaaudio),

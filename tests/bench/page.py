@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,6 +116,7 @@ def write(results: Results) -> None:
         "## Targets\n",
         targets_table(results),
         "\n![each ratio as a part of what it may be](targets.svg)\n",
+        _bounds(results),
         "## Growth\n",
         "What `write` costs with the array of the last call, and the straight line through the points.\n",
         _growth_table(fits),
@@ -127,6 +129,31 @@ def write(results: Results) -> None:
         _METHOD,
     ]
     (DOCS / "README.md").write_text("\n".join(parts))
+
+
+def _bounds(results: Results) -> str:
+    """What stands between the rows that are missed and their targets, in figures of the same run."""
+
+    def ns(contest: str, name: str) -> float:
+        return results.contests[contest][name].ns
+
+    short, long = names.write(256), names.write(4096)
+    avail = [ns(names.POINTERS, name) for name in (names.AVAIL, names.AVAIL_CALL, names.AVAIL_HAND_WRITTEN)]
+    rows: list[tuple[str, ...]] = [("avail()", *(f"{value:.1f}" for value in avail), "", "")]
+    for title, contest in (("write of 256 frames", short), ("write of 4096 frames", long)):
+        ours, call, peer = (ns(contest, name) for name in (names.LAST, names.WRITE_CALL, names.HAND_WRITTEN))
+        volatile, memcpy = (peer / ns(contest, name) for name in (names.VOLATILE, names.MEMCPY))
+        rows.append((title, *(f"{value:.1f}" for value in (ours, call, peer)), f"{volatile:.3g}x", f"{memcpy:.3g}x"))
+    heading = ["ns", "alsamm", "of it the cffi call", "hand-written extension", "to the volatile loop", "to memcpy"]
+    empty = ns(names.POINTERS, names.METHOD)
+    said = textwrap.fill(
+        f"What bounds the rows that are not met: a method written in Python takes {empty:.0f} ns here before it does "
+        "anything, and each line in it some more; the call into C within it is no slower, for a write, than that of a "
+        "hand-written extension type. Such a type would spare the method, and would be no cffi any more. The two last "
+        "columns are the extension's own ratios.",
+        120,
+    )
+    return f"{said}\n\n{report.table(heading, rows, numbers=range(1, 6))}\n"
 
 
 def _contest(contest: str, results: Results) -> str:

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from alsamm._c import lib
 from tests.bench import names
 from tests.bench.contest import Benchmark, compete, statement
 from tests.bench.others import StockRing
 from tests.bench.stage import FRAMES, Stage, room_for
+
+
+class _Constant:
+    """What a call of any method in Python costs."""
+
+    def method(self) -> int:
+        return 0
 
 
 def test_pointers(benchmark: Benchmark, stage: Stage) -> None:
@@ -23,6 +31,8 @@ def test_pointers(benchmark: Benchmark, stage: Stage) -> None:
             statement(names.AVAIL, "ring.avail()", before=half_full, ring=ring),
             statement(names.AVAIL_HAND_WRITTEN, "ring.avail()", before=half_full, ring=peer),
             statement(names.AVAIL_STOCK, "ring.avail()", before=half_full, ring=stock),
+            statement(names.AVAIL_CALL, "avail(ring)", before=half_full, avail=lib.fast_avail, ring=ring._ring),
+            statement(names.METHOD, "ring.method()", ring=_Constant()),
             statement("ring.hw_ptr", "ring.hw_ptr", before=half_full, ring=ring),
             statement("ring.appl_ptr", "ring.appl_ptr", before=half_full, ring=ring),
             statement("ring.state", "ring.state", before=half_full, ring=ring),

@@ -7,6 +7,7 @@ from contextlib import closing
 import numpy as np
 import pytest
 
+from alsamm._c import lib
 from tests.bench import build, names
 from tests.bench.contest import Benchmark, compete, in_c, statement
 from tests.bench.others import RATE, open_alsaaudio, open_sounddevice, portaudio_version
@@ -21,6 +22,11 @@ def test_write(benchmark: Benchmark, stage: Stage, frames: int) -> None:
     ring, peer, module = stage.ring, stage.peer, build.hand_written()
     room = room_for(stage, frames)
     samples = block(frames)
+
+    def taken(calls: int) -> None:
+        room(calls + 1)
+        ring.write(samples)
+
     last, new = [samples], others(samples)
     view = stage.view[:frames]
     null = module.null_open(2, RATE)
@@ -33,6 +39,7 @@ def test_write(benchmark: Benchmark, stage: Stage, frames: int) -> None:
             [
                 statement(names.LAST, "ring.write(item)", before=room, items=last, ring=ring),
                 statement(names.NEW, "ring.write(item)", before=room, items=new, ring=ring),
+                statement(names.WRITE_CALL, "write(ring)", before=taken, write=lib.fast_write, ring=ring._ring),
                 statement(names.WRITE_ALL, "ring.write_all(item)", before=room, items=last, ring=ring),
                 statement(names.RESERVE, RESERVE, before=room, items=last, ring=ring, frames=frames),
                 statement(names.SLICE, SLICE, before=room, items=last, view=view, ring=ring, frames=frames),

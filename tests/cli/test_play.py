@@ -93,9 +93,7 @@ def test_mono_is_copied_to_both_channels_where_it_must(cli: Cli, wav: WavFile, m
 
 
 @pytest.mark.parametrize("wider", [Format.S32_LE, Format.S24_LE])
-def test_packed_samples_are_widened_where_they_must(
-    cli: Cli, wav: WavFile, make_card: MakeCard, wider: Format
-) -> None:
+def test_packed_samples_are_widened_where_they_must(cli: Cli, wav: WavFile, make_card: MakeCard, wider: Format) -> None:
     card = make_card(formats=[wider])
     done = cli("play", wav(Format.S24_3LE, 1), "--device", card.device)
     assert done.told("widening") == f"S24_3LE widened to {wider}; nothing is lost"
