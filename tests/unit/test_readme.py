@@ -33,11 +33,11 @@ def run(code: str, card: sim.Card) -> dict[str, object]:
 
 
 def test_there_are_examples() -> None:
-    assert len(PYTHON) == 3
+    assert len(PYTHON) == 4
     assert len(SHELL) == 2
 
 
-@pytest.mark.parametrize("code", PYTHON, ids=["play", "record", "sim"])
+@pytest.mark.parametrize("code", PYTHON, ids=["play", "record", "periods", "sim"])
 def test_every_example_runs(code: str, card: sim.Card) -> None:
     run(code, card)
 
@@ -47,6 +47,14 @@ def test_what_is_played_is_the_tone(card: sim.Card) -> None:
     stereo = names["stereo"]
     assert isinstance(stereo, np.ndarray)
     np.testing.assert_array_equal(card.played()[: len(stereo)], stereo)
+
+
+def test_what_is_played_by_periods_is_a_second_of_the_tone(card: sim.Card) -> None:
+    run(PYTHON[2], card)
+    time = np.arange(750 * 64)
+    expected = np.rint(0.2 * np.sin(time * 2 * np.pi * 440 / 48_000) * 32_768)
+    played = card.played()[: len(time)].astype("f8")
+    assert np.abs(played - expected[:, None]).max() <= 1  # float32, and a phase that was added up otherwise
 
 
 def test_what_is_recorded_is_heard(card: sim.Card) -> None:
