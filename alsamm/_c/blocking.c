@@ -111,6 +111,22 @@ static int after_xrun(struct loop *loop)
     return error;
 }
 
+/* 0: by the state frames may be moved, if need be after an xrun. */
+static int look_until_movable(struct loop *loop, struct view *now, unsigned long *avail_min)
+{
+    for (;;) {
+        int error = look_around(loop, now, avail_min);
+
+        if (error == 0)
+            error = may_transfer(loop->ring, now->state);
+        if (error != -EPIPE)
+            return error;
+        error = after_xrun(loop);
+        if (error < 0)
+            return error;
+    }
+}
+
 /* A capture that nothing stops (stop_threshold at the boundary) wrote over what we had not read: all of it is lost. */
 static int after_overrun(struct loop *loop)
 {
@@ -153,16 +169,8 @@ int alsamm_write_all(struct alsamm_ring *ring, int signal_fd, int timeout_ms)
         struct view now;
         unsigned long frames, avail_min;
         long result;
-        int error = look_around(&loop, &now, &avail_min);
+        int error = look_until_movable(&loop, &now, &avail_min);
 
-        if (error == 0)
-            error = may_transfer(ring, now.state);
-        if (error == -EPIPE) {
-            error = after_xrun(&loop);
-            if (error < 0)
-                return error;
-            continue;
-        }
         if (error < 0)
             return error;
         if (start_due(ring, &now, 0)) {
@@ -203,16 +211,8 @@ int alsamm_fill(struct alsamm_ring *ring, int signal_fd, int timeout_ms)
     while (ring->done < ring->block.frames) {
         struct view now;
         unsigned long frames, avail_min;
-        int error = look_around(&loop, &now, &avail_min);
+        int error = look_until_movable(&loop, &now, &avail_min);
 
-        if (error == 0)
-            error = may_transfer(ring, now.state);
-        if (error == -EPIPE) {
-            error = after_xrun(&loop);
-            if (error < 0)
-                return error;
-            continue;
-        }
         if (error < 0)
             return error;
         if (now.state == SNDRV_PCM_STATE_PREPARED) {

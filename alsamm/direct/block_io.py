@@ -143,16 +143,33 @@ class BlockIO(KernelOps):
         """Raise what a negative result of moving frames means."""
         raise NotImplementedError
 
-    def _whole(
-        self, array: _Array, call: Callable[[Any, int, int], int], timeout: float | None, *, recover: bool
+    def _all(
+        self,
+        samples: Any,
+        quick: Callable[[Any], int],
+        loop: Callable[[Any, int, int], int],
+        timeout: float | None,
+        *,
+        recover: bool,
     ) -> int:
-        """Let C go on to the block's end, from ring.done, without the GIL; come back to Python for its signals only."""
+        """Move every frame: ``quick`` what can be moved at once, ``loop`` the rest, from ring.done on.
+
+        That one works without the GIL and comes back to Python for its signals only.
+        """
+        if samples is not self._array:
+            if not isinstance(samples, np.ndarray):
+                return self._borrow(self._all, samples, quick, loop, timeout, recover=recover)
+            self._take(samples)
+        end = None if timeout is None else time.monotonic() + _seconds(timeout)
+        if not (result := quick(self._ring)):
+            return self._frames
+        if result == -errno.ESTALE:
+            self._take(samples)
         ring = self._ring
         ring.recover = recover
-        end = None if timeout is None else time.monotonic() + _seconds(timeout)
-        pin = self._pin(array)
+        pin = self._pin(samples)
         with SignalFd() as signals:
-            while (result := call(ring, signals.fd, _milliseconds_to(end))) == -errno.EINTR:
+            while (result := loop(ring, signals.fd, _milliseconds_to(end))) == -errno.EINTR:
                 signals.clear()
         del pin
         if result == 0:

@@ -60,15 +60,7 @@ class MmapCapture(MmapIO):
 
         Raises TimeoutError; StateError when a capture that drains has no more; else as ``read_into``.
         """
-        if out is not self._array:
-            if not isinstance(out, np.ndarray):
-                return self._borrow(self.fill, out, timeout, recover=recover)
-            self._take(out)
-        if not (result := _fast_read(self._ring)):
-            return self._frames
-        if result == -errno.ESTALE:
-            self._take(out)
-        return self._whole(out, lib.alsamm_fill, timeout, recover=recover)
+        return self._all(out, _fast_read, lib.alsamm_fill, timeout, recover=recover)
 
     def read(self, frames: int | None = None) -> np.ndarray[Any, np.dtype[Any]]:
         """A new array of up to ``frames`` captured frames (None: all there are), shape (n, channels).

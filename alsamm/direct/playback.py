@@ -69,15 +69,7 @@ class MmapPlayback(MmapIO):
 
         Raises TimeoutError; StateError when the ring is full and start_threshold is more than that; else as ``write``.
         """
-        if samples is not self._array:
-            if not isinstance(samples, np.ndarray):
-                return self._borrow(self.write_all, samples, timeout, recover=recover)
-            self._take(samples)
-        if not (result := _fast_write(self._ring)):
-            return self._frames
-        if result == -errno.ESTALE:
-            self._take(samples)
-        return self._whole(samples, lib.alsamm_write_all, timeout, recover=recover)
+        return self._all(samples, _fast_write, lib.alsamm_write_all, timeout, recover=recover)
 
     def _fail(self, result: int) -> None:
         self._check(result, "write")

@@ -18,6 +18,9 @@ from alsamm.enums import Direction, Transport
 from tests.contract.devices import Target, configure, make
 
 ROUNDS = 1000
+# How old an answer of SYNC_PTR is tells the clock, which on real machines is read without a system call.
+CLOCKSOURCE = Path("/sys/devices/system/clocksource/clocksource0/current_clocksource")
+READ_WITHOUT_THE_KERNEL = {"tsc", "kvm-clock", "hyperv_clocksource_tsc_page", "arch_sys_counter"}
 PR_SET_PTRACER, PR_SET_PTRACER_ANY = 0x59616D61, -1
 
 
@@ -86,11 +89,13 @@ def test_a_thousand_rounds_under_strace(device: Target, tmp_path: Path) -> None:
     if device.transports == (Transport.MAPPED, Transport.MAPPED):
         assert not calls
         return
-    # A query, and a new appl_ptr, whose answer serves the second avail (unless a round took half a period, as one may
-    # on an emulated machine). A software card answers ioctls in this process and only has to look whether the
-    # descriptor is its own.
+    # A query, and a new appl_ptr, whose answer serves the second avail (unless the round took half a period, as a few do
+    # on an emulated machine that is traced). A software card answers ioctls in this process and only has to look whether
+    # the descriptor is its own.
     name = "ioctl" if device.card is None else "fstat" if "fstat" in calls else "newfstatat"
-    assert 2 * ROUNDS <= calls.pop(name) <= 2.02 * ROUNDS
+    assert 2 * ROUNDS <= calls.pop(name) <= 2.2 * ROUNDS
+    if CLOCKSOURCE.read_text().strip() not in READ_WITHOUT_THE_KERNEL:
+        calls.pop("clock_gettime", 0)
     assert not calls
     if device.card is None:
-        assert all("SYNC_PTR" in line for line in lines[first + 1 : last])
+        assert all("SYNC_PTR" in line or "clock_gettime" in line for line in lines[first + 1 : last])
