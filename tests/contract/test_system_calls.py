@@ -89,9 +89,9 @@ def test_a_thousand_rounds_under_strace(device: Target, tmp_path: Path) -> None:
     if device.transports == (Transport.MAPPED, Transport.MAPPED):
         assert not calls
         return
-    # A query, and a new appl_ptr, whose answer serves the second avail (unless the round took half a period, as a few do
-    # on an emulated machine that is traced). A software card answers ioctls in this process and only has to look whether
-    # the descriptor is its own.
+    # A query, and a new appl_ptr, whose answer serves the second avail (unless the round took half a period, as a few
+    # do on an emulated machine that is traced). A software card answers ioctls in this process and only has to look
+    # whether the descriptor is its own.
     name = "ioctl" if device.card is None else "fstat" if "fstat" in calls else "newfstatat"
     assert 2 * ROUNDS <= calls.pop(name) <= 2.2 * ROUNDS
     if CLOCKSOURCE.read_text().strip() not in READ_WITHOUT_THE_KERNEL:
