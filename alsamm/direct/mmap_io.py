@@ -17,11 +17,13 @@ from alsamm.direct.control import Control
 from alsamm.direct.mapping import Mapping, channels_of
 from alsamm.direct.pages import Pages, Transports
 from alsamm.direct.samples import RawSamples
-from alsamm.direct.status import Status
+from alsamm.direct.status import Status, state_of
 from alsamm.direct.sync_ptr import SyncPtrStatus
 from alsamm.enums import Access, Direction, State
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import DTypeLike
     from typing_extensions import Self
 
@@ -32,6 +34,7 @@ __all__ = ["MmapIO"]
 _START_DUE: int = lib.ALSAMM_START_DUE
 _fast_avail = lib.fast_avail
 _fast_commit = lib.fast_commit
+_fast_state, _fast_hw_ptr, _fast_appl_ptr = lib.fast_state, lib.fast_hw_ptr, lib.fast_appl_ptr
 _fast_ready = lib.fast_ready
 _fast_spans = lib.fast_spans
 _wait_patiently = lib.alsamm_wait_patiently
@@ -168,17 +171,21 @@ class MmapIO(BlockIO):
     @property
     def state(self) -> State:
         """What the PCM is doing."""
-        return self._status.state
+        return state_of(self._of_page(_fast_state, "state"))
 
     @property
     def hw_ptr(self) -> int:
         """Frames that the card has read or written, modulo boundary; as old as the last interrupt or ``hwsync``."""
-        return self._status.hw_ptr
+        return self._of_page(_fast_hw_ptr, "hw_ptr")
 
     @property
     def appl_ptr(self) -> int:
         """Frames that we have committed, modulo boundary."""
-        return self._control.appl_ptr
+        return self._of_page(_fast_appl_ptr, "appl_ptr")
+
+    def _of_page(self, read: Callable[[Any], int], what: str) -> int:
+        value = read(self._pages.struct)
+        return value if value >= 0 else self._check(value, what)
 
     @property
     def avail_min(self) -> int:

@@ -8,7 +8,17 @@ from alsamm._c import check, lib
 from alsamm.direct.pages import PageView
 from alsamm.enums import State, Transport
 
-__all__ = ["Status"]
+__all__ = ["Status", "state_of"]
+
+_STATES = {int(state): state for state in State}
+
+
+def state_of(value: int) -> State:
+    """``State(value)``, at a tenth of the cost."""
+    try:
+        return _STATES[value]
+    except KeyError:  # of a newer kernel (S13)
+        return State(value)
 
 
 class Status(PageView):
@@ -28,7 +38,7 @@ class Status(PageView):
     @property
     def state(self) -> State:
         """What the PCM is doing; DISCONNECTED is told even when the card is gone, if the page was mapped (rule C13)."""
-        return State(check(lib.fast_state(self._pages.struct), "state"))
+        return state_of(check(lib.fast_state(self._pages.struct), "state"))
 
     @property
     def hw_ptr(self) -> int:
