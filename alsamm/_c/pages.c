@@ -17,6 +17,7 @@ static int ask(struct alsamm_pages *pages, int flags, struct alsamm_snapshot *no
     pages->appl_ptr = now->appl_ptr;
     pages->avail_min = now->avail_min;
     pages->moves = moves_so_far();
+    pages->avail_told = 0;
     pages->answered_ns = monotonic_ns();
     return 0;
 }
@@ -93,7 +94,6 @@ long long fast_avail_min(struct alsamm_pages *pages)
 int fast_set_appl_ptr(struct alsamm_pages *pages, unsigned long value)
 {
     struct alsamm_snapshot set = {.appl_ptr = value};
-    int error;
 
     if (pages->control) {
 #if defined(__x86_64__) || defined(__i386__)
@@ -103,9 +103,7 @@ int fast_set_appl_ptr(struct alsamm_pages *pages, unsigned long value)
         return 0;
     }
     /* avail_min's flag set: get it, leave it. appl_ptr's clear: the kernel takes ours and tells the driver (D2, D4). */
-    error = ask(pages, ALSAMM_SYNC_GET_AVAIL_MIN, &set);
-    pages->avail_told = 0;
-    return error;
+    return ask(pages, ALSAMM_SYNC_GET_AVAIL_MIN, &set);
 }
 
 int fast_set_avail_min(struct alsamm_pages *pages, unsigned long value)

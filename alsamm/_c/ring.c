@@ -1,7 +1,8 @@
 /* Both pointers of a ring: how far apart they are, and moving ours. */
 #include "direct.h"
 
-/* A period service is avail, write, avail: the second of them is told by the write's own SYNC_PTR. */
+/* A period service is avail, write, avail: the second of them is told by the write's own SYNC_PTR, the first one after a
+ * wait by that one's. */
 long fast_avail(struct alsamm_ring *ring)
 {
     struct alsamm_pages *pages = &ring->pages;

@@ -110,7 +110,7 @@ struct alsamm_pages {
     unsigned long hw_ptr, appl_ptr, avail_min;
     long long answered_ns;      /* CLOCK_MONOTONIC; 0: there is none that holds */
     unsigned long moves;        /* alsamm_moves at the time */
-    int avail_told;             /* fast_avail has used it */
+    int avail_told;             /* fast_avail has used it: each answer serves one avail, else avail could stand still */
 };
 
 struct alsamm_area {            /* where a channel's samples are: frame n at base + n * step */

@@ -29,8 +29,9 @@ static int ms_until(long long deadline, long long most_ns)
     return left > 0x7fffffff ? 0x7fffffff : (int)left;
 }
 
-/* The state and avail against avail_min: 1, there is enough; 0, not yet. `fresh` asks the card itself. */
-static int enough(struct alsamm_ring *ring, int fresh)
+/* The state and avail against avail_min: 1, there is enough; 0, not yet. `fresh` asks the card itself; `kept`: SYNC_PTR's last
+ * answer will do. */
+static int enough(struct alsamm_ring *ring, int fresh, int kept)
 {
     struct alsamm_pages *pages = &ring->pages;
     struct alsamm_snapshot now;
@@ -42,11 +43,13 @@ static int enough(struct alsamm_ring *ring, int fresh)
         look_at_pages(pages, &seen);
         avail_min = __atomic_load_n(&((control_page *)pages->control)->avail_min, __ATOMIC_RELAXED);
     } else {
-        error = fresh ? direct_query_fresh(pages, &now) : direct_query(pages, &now);
-        if (error < 0)
-            return error;
-        seen = (struct view){now.state, now.hw_ptr, now.appl_ptr};
-        avail_min = now.avail_min;
+        if (fresh || !kept || !direct_answer_holds(pages, ring->half_period_ns)) {
+            error = fresh ? direct_query_fresh(pages, &now) : direct_query(pages, &now);
+            if (error < 0)
+                return error;
+        }
+        seen = (struct view){pages->state, pages->hw_ptr, pages->appl_ptr};
+        avail_min = pages->avail_min;
     }
     error = may_transfer(ring, seen.state);
     if (error < 0)
@@ -66,9 +69,9 @@ int alsamm_wait(struct alsamm_ring *ring, int timeout_ms)
 {
     long long now = monotonic_ns(), deadline = now + timeout_ms * NS_PER_MS, come_back = now + SIGNAL_NS;
 
-    for (;;) {
+    for (int first = 1;; first = 0) {
         int revents, ready, last = now >= deadline || now >= come_back;
-        int result = enough(ring, last || ring->no_period_wakeup);
+        int result = enough(ring, last || ring->no_period_wakeup, first);
 
         if (result != 0)
             return result;
