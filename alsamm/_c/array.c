@@ -89,6 +89,7 @@ int fast_take(struct alsamm_ring *ring, uintptr_t array)
     if (within_ring(ring, &block))
         return -EFAULT;
     block.array = (void *)array;
+    ring->takes++;
     ring->block = block;
     return 1;
 }

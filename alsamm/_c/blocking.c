@@ -29,7 +29,8 @@ static struct loop begin(struct alsamm_ring *ring, int signal_fd, int timeout_ms
 /* Both pointers, the state, and avail_min, at which poll wakes. */
 static int look_around(struct loop *loop, struct view *now, unsigned long *avail_min)
 {
-    struct alsamm_pages *pages = &loop->ring->pages;
+    struct alsamm_ring *ring = loop->ring;
+    const struct alsamm_pages *pages = &ring->pages;
     struct alsamm_snapshot answer;
     int error;
 
@@ -38,12 +39,12 @@ static int look_around(struct loop *loop, struct view *now, unsigned long *avail
         *avail_min = __atomic_load_n(&((control_page *)pages->control)->avail_min, __ATOMIC_RELAXED);
         return 0;
     }
-    if (!loop->woken && direct_answer_holds(pages, loop->ring->half_period_ns)) { /* of the commit before */
-        *now = (struct view){pages->state, pages->hw_ptr, pages->appl_ptr};
-        *avail_min = pages->avail_min;
+    if (!loop->woken && direct_answer_holds(ring)) { /* of the commit before */
+        *now = (struct view){ring->last.state, ring->last.hw_ptr, ring->last.appl_ptr};
+        *avail_min = ring->last.avail_min;
         return 0;
     }
-    error = loop->ask ? direct_query_fresh(pages, &answer) : direct_query(pages, &answer);
+    error = direct_ask(ring, loop->ask, &answer);
     if (error < 0)
         return error;
     loop->woken = loop->ask = 0;
@@ -136,11 +137,13 @@ static int after_overrun(struct loop *loop)
 
     if (!ring->recover)
         return -EOVERFLOW;
-    error = direct_query_fresh(&ring->pages, &now);
+    error = direct_ask(ring, 1, &now);
     if (error < 0)
         return error;
+    if (now.state == SNDRV_PCM_STATE_XRUN)
+        return 0; /* the next look finds it, and counts it */
     ring->xruns++;
-    return fast_set_appl_ptr(&ring->pages, now.hw_ptr);
+    return direct_set_appl_ptr(ring, now.hw_ptr);
 }
 
 /* The frames to move now: a period at the most, so that the card has them early. 0: sleep, for less than avail_min is there;
@@ -150,6 +153,8 @@ static unsigned long portion(const struct loop *loop, unsigned long frames, unsi
     const struct alsamm_ring *ring = loop->ring;
     unsigned long left = (unsigned long)(ring->block.frames - ring->done);
 
+    if (avail_min > ring->buffer_size)
+        avail_min = ring->buffer_size; /* more never comes, but poll is ready when a card is late by more */
     if (loop->moving && avail_min > ring->period_size)
         avail_min = ring->period_size;
     if (frames < left && frames < avail_min)

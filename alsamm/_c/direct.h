@@ -26,9 +26,10 @@ struct view { /* both pointers and the state at one time, as far as the road all
 };
 
 /* pages.c: SYNC_PTR, without and with a question to the card; whether its last answer will do */
-int direct_query(struct alsamm_pages *pages, struct alsamm_snapshot *now);
-int direct_query_fresh(struct alsamm_pages *pages, struct alsamm_snapshot *now);
-int direct_answer_holds(const struct alsamm_pages *pages, long long half_period_ns);
+int direct_query(const struct alsamm_pages *pages, struct alsamm_snapshot *now);
+int direct_ask(struct alsamm_ring *ring, int fresh, struct alsamm_snapshot *now);
+int direct_answer_holds(const struct alsamm_ring *ring);
+int direct_set_appl_ptr(struct alsamm_ring *ring, unsigned long value);
 
 /* array.c: whether the block's array is what it was */
 int direct_block_holds(const struct alsamm_ring *ring);
@@ -62,16 +63,16 @@ static inline void look_at_pages(const struct alsamm_pages *pages, struct view *
 }
 
 /* By load, or one SYNC_PTR for all when either page is refused or, both NULL, the ring is closed. */
-static inline int look(struct alsamm_pages *pages, struct view *out)
+static inline int look(struct alsamm_ring *ring, struct view *out)
 {
     struct alsamm_snapshot now;
     int error;
 
-    if (both_mapped(pages)) {
-        look_at_pages(pages, out);
+    if (both_mapped(&ring->pages)) {
+        look_at_pages(&ring->pages, out);
         return 0;
     }
-    error = direct_query(pages, &now);
+    error = direct_ask(ring, 0, &now);
     if (error < 0)
         return error;
     *out = (struct view){now.state, now.hw_ptr, now.appl_ptr};
@@ -108,14 +109,12 @@ static inline unsigned long usable(const struct alsamm_ring *ring, const struct 
 /* For moving `frames`: SYNC_PTR's last answer will do if by it there is room or data for them, for both only grow. */
 static inline int look_for(struct alsamm_ring *ring, unsigned long frames, struct view *out)
 {
-    const struct alsamm_pages *pages = &ring->pages;
-
-    if (!both_mapped(pages) && direct_answer_holds(pages, ring->half_period_ns)) {
-        *out = (struct view){pages->state, pages->hw_ptr, pages->appl_ptr};
+    if (!both_mapped(&ring->pages) && direct_answer_holds(ring)) {
+        *out = (struct view){ring->last.state, ring->last.hw_ptr, ring->last.appl_ptr};
         if (frames <= usable(ring, out))
             return 0;
     }
-    return look(&ring->pages, out);
+    return look(ring, out);
 }
 
 /* For reading: a mapped hw_ptr may be a period old (rule H1), so when less than that is left until the card writes over the
@@ -130,7 +129,7 @@ static inline int look_closely(struct alsamm_ring *ring, struct view *out)
         if (!ring->no_period_wakeup && available(ring, out) + ring->period_size <= ring->buffer_size)
             return 0;
     }
-    error = direct_query_fresh(&ring->pages, &now);
+    error = direct_ask(ring, 1, &now);
     if (error < 0)
         return error;
     *out = (struct view){now.state, now.hw_ptr, now.appl_ptr};
@@ -157,9 +156,9 @@ static inline long publish(struct alsamm_ring *ring, const struct view *now, uns
 
     if (frames == 0)
         return 0;
-    error = fast_set_appl_ptr(&ring->pages, ring_advance(now->appl_ptr, frames, ring->boundary));
-    if (error == 0 && !ring->capture && !both_mapped(&ring->pages)) /* taken in any state (rule D8), and told which */
-        error = may_transfer(ring, ring->pages.state);
+    error = direct_set_appl_ptr(ring, ring_advance(now->appl_ptr, frames, ring->boundary));
+    if (error == 0 && !ring->capture && !ring->pages.control) /* taken in any state (rule D8), and told which */
+        error = may_transfer(ring, ring->last.state);
     return error < 0 ? error : start_due(ring, now, frames);
 }
 

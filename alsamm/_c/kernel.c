@@ -63,13 +63,12 @@ int alsamm_hello(int fd, struct alsamm_info *out)
     return 0;
 }
 
-int alsamm_pcm_op(int fd, enum alsamm_op op, long argument, long *result)
+static int pcm_op(int fd, enum alsamm_op op, long argument, long *result)
 {
     snd_pcm_uframes_t frames = (snd_pcm_uframes_t)argument;
     int error;
 
     *result = 0;
-    something_moved();
     switch (op) {
     case ALSAMM_PREPARE: return pcm_ioctl(fd, SNDRV_PCM_IOCTL_PREPARE, NULL);
     case ALSAMM_RESET: return pcm_ioctl(fd, SNDRV_PCM_IOCTL_RESET, NULL);
@@ -93,6 +92,16 @@ int alsamm_pcm_op(int fd, enum alsamm_op op, long argument, long *result)
     return -EINVAL;
 }
 
+int alsamm_pcm_op(int fd, enum alsamm_op op, long argument, long *result)
+{
+    int error;
+
+    something_moved();
+    error = pcm_op(fd, op, argument, result);
+    something_moved();
+    return error;
+}
+
 int alsamm_get_status(int fd, struct alsamm_status *out)
 {
     struct snd_pcm_status status;
@@ -101,6 +110,7 @@ int alsamm_get_status(int fd, struct alsamm_status *out)
     memset(&status, 0, sizeof status);
     memset(out, 0, sizeof *out);
     error = pcm_ioctl(fd, SNDRV_PCM_IOCTL_STATUS, &status);
+    something_moved(); /* hw_ptr, for who looks: it asks the card */
     if (error < 0)
         return error;
     out->state = (int)status.state;
@@ -123,6 +133,7 @@ int alsamm_get_delay(int fd, long *out)
     snd_pcm_sframes_t delay = 0;
     int error = pcm_ioctl(fd, SNDRV_PCM_IOCTL_DELAY, &delay);
 
+    something_moved(); /* as STATUS */
     *out = delay;
     return error;
 }
@@ -149,6 +160,7 @@ int alsamm_transfer(int fd, int capture, void *frames_memory, unsigned long fram
 
     something_moved();
     error = pcm_ioctl(fd, capture ? SNDRV_PCM_IOCTL_READI_FRAMES : SNDRV_PCM_IOCTL_WRITEI_FRAMES, &transfer);
+    something_moved();
 
     *result = transfer.result;
     return error;
@@ -174,13 +186,15 @@ int fast_sync_ptr(int fd, int flags, struct alsamm_snapshot *io)
     struct snd_pcm_sync_ptr sync;
     int error;
 
-    if (!(flags & ALSAMM_SYNC_GET_APPL))
+    if (moves_of(flags))
         something_moved();
     memset(&sync, 0, sizeof sync);
     sync.flags = (unsigned int)flags;
     sync.c.control.appl_ptr = io->appl_ptr;
     sync.c.control.avail_min = io->avail_min;
     error = pcm_ioctl(fd, SNDRV_PCM_IOCTL_SYNC_PTR, &sync);
+    if (moves_of(flags))
+        something_moved();
     if (error < 0)
         return error;
     io->state = (int)sync.s.status.state;

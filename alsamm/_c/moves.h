@@ -4,6 +4,8 @@
 #ifndef ALSAMM_MOVES_H
 #define ALSAMM_MOVES_H
 
+#include "shim.h"
+
 extern unsigned long alsamm_moves; /* kernel.c */
 
 static inline void something_moved(void)
@@ -14,6 +16,12 @@ static inline void something_moved(void)
 static inline unsigned long moves_so_far(void)
 {
     return __atomic_load_n(&alsamm_moves, __ATOMIC_ACQUIRE);
+}
+
+/* What one SYNC_PTR counts for: one that moves something counts before and after, like every ioctl that does. */
+static inline int moves_of(int flags)
+{
+    return flags & ALSAMM_SYNC_GET_APPL && !(flags & ALSAMM_SYNC_HWSYNC) ? 0 : 2;
 }
 
 #endif

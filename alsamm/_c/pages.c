@@ -1,52 +1,80 @@
 /* One value of the status or control page: by load or store where it is mapped, by SYNC_PTR where the kernel refuses it. */
 #include "direct.h"
 
-/* Every SYNC_PTR of a ring goes through here, so that its answer can serve for what follows. */
-static int ask(struct alsamm_pages *pages, int flags, struct alsamm_snapshot *now)
+static int ask(const struct alsamm_pages *pages, int flags, struct alsamm_snapshot *now)
 {
-    int error;
-
-    pages->answered_ns = 0;
-    if (pages->fd < 0)
-        return -EBADF;
-    error = fast_sync_ptr(pages->fd, flags, now);
-    if (error < 0)
-        return error;
-    pages->state = now->state;
-    pages->hw_ptr = now->hw_ptr;
-    pages->appl_ptr = now->appl_ptr;
-    pages->avail_min = now->avail_min;
-    pages->moves = moves_so_far();
-    pages->avail_told = 0;
-    pages->answered_ns = monotonic_ns();
-    return 0;
+    return pages->fd < 0 ? -EBADF : fast_sync_ptr(pages->fd, flags, now);
 }
 
-/* A mapped page is up to a period old (rule H1), so an answer that is half a period old is as good, as long as nothing in
- * this process moved the PCM since. */
-int direct_answer_holds(const struct alsamm_pages *pages, long long half_period_ns)
-{
-    return pages->answered_ns && pages->fd >= 0 && pages->moves == moves_so_far() && monotonic_ns() - pages->answered_ns < half_period_ns;
-}
-
-int direct_query(struct alsamm_pages *pages, struct alsamm_snapshot *now)
+int direct_query(const struct alsamm_pages *pages, struct alsamm_snapshot *now)
 {
     memset(now, 0, sizeof *now);
     return ask(pages, ALSAMM_QUERY, now);
 }
 
-/* Rules D6, D10: with HWSYNC the capture data behind hw_ptr are valid on cards that need it; when the state does not
- * allow it the struct stays unwritten, so ask again without. */
-int direct_query_fresh(struct alsamm_pages *pages, struct alsamm_snapshot *now)
+/* ---- for a ring's owner, whose answers are kept ---- */
+
+/* Whoever moves a PCM counts before and after (kernel.c), so an answer that was under way meanwhile does not hold. */
+static int ask_and_keep(struct alsamm_ring *ring, int flags, struct alsamm_snapshot *now)
+{
+    unsigned long moves = moves_so_far() + (unsigned long)moves_of(flags);
+    int error;
+
+    ring->last.when_ns = 0;
+    error = ask(&ring->pages, flags, now);
+    if (error < 0)
+        return error;
+    ring->last = (struct alsamm_answer){.state = now->state, .hw_ptr = now->hw_ptr, .appl_ptr = now->appl_ptr,
+                                        .avail_min = now->avail_min, .when_ns = monotonic_ns(), .moves = moves};
+    return 0;
+}
+
+/* A mapped page is up to a period old (rule H1), so an answer that is half a period old is as good, as long as nothing in
+ * this process moved the PCM since. */
+int direct_answer_holds(const struct alsamm_ring *ring)
+{
+    const struct alsamm_answer *last = &ring->last;
+
+    return last->when_ns && ring->pages.fd >= 0 && last->moves == moves_so_far() &&
+           monotonic_ns() - last->when_ns < ring->half_period_ns;
+}
+
+/* Rules D6, D10: with HWSYNC (`fresh`) the capture data behind hw_ptr are valid on cards that need it; when the state does
+ * not allow it the struct stays unwritten, so ask again without. */
+int direct_ask(struct alsamm_ring *ring, int fresh, struct alsamm_snapshot *now)
 {
     int error;
 
     memset(now, 0, sizeof *now);
-    error = ask(pages, ALSAMM_QUERY | ALSAMM_SYNC_HWSYNC, now);
-    if (error == -EPIPE || error == -ESTRPIPE || error == -EBADFD)
-        error = direct_query(pages, now);
-    return error;
+    if (fresh) {
+        error = ask_and_keep(ring, ALSAMM_QUERY | ALSAMM_SYNC_HWSYNC, now);
+        if (error != -EPIPE && error != -ESTRPIPE && error != -EBADFD)
+            return error;
+    }
+    return ask_and_keep(ring, ALSAMM_QUERY, now);
 }
+
+static void store_appl_ptr(control_page *control, unsigned long value)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_sfence(); /* the ring may be write-combining, which a release store does not order (rule K2) */
+#endif
+    __atomic_store_n(&control->appl_ptr, value, __ATOMIC_RELEASE);
+}
+
+/* avail_min's flag set: get it, leave it. appl_ptr's clear: the kernel takes ours and tells the driver (rules D2, D4). */
+int direct_set_appl_ptr(struct alsamm_ring *ring, unsigned long value)
+{
+    struct alsamm_snapshot set = {.appl_ptr = value};
+
+    if (!ring->pages.control)
+        return ask_and_keep(ring, ALSAMM_SYNC_GET_AVAIL_MIN, &set);
+    ring->last.when_ns = 0;
+    store_appl_ptr(ring->pages.control, value);
+    return 0;
+}
+
+/* ---- for anybody ---- */
 
 /* A field of the mapped page, or of SYNC_PTR's answer where the page is refused. */
 #define FROM_PAGE(type, page, mapped, asked)                \
@@ -95,15 +123,11 @@ int fast_set_appl_ptr(struct alsamm_pages *pages, unsigned long value)
 {
     struct alsamm_snapshot set = {.appl_ptr = value};
 
-    if (pages->control) {
-#if defined(__x86_64__) || defined(__i386__)
-        __builtin_ia32_sfence(); /* the ring may be write-combining, which a release store does not order (rule K2) */
-#endif
-        __atomic_store_n(&((control_page *)pages->control)->appl_ptr, value, __ATOMIC_RELEASE);
-        return 0;
-    }
-    /* avail_min's flag set: get it, leave it. appl_ptr's clear: the kernel takes ours and tells the driver (D2, D4). */
-    return ask(pages, ALSAMM_SYNC_GET_AVAIL_MIN, &set);
+    if (!pages->control)
+        return ask(pages, ALSAMM_SYNC_GET_AVAIL_MIN, &set);
+    store_appl_ptr(pages->control, value);
+    something_moved(); /* another's page than a ring's that asks by SYNC_PTR, perhaps */
+    return 0;
 }
 
 int fast_set_avail_min(struct alsamm_pages *pages, unsigned long value)

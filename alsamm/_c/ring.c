@@ -5,18 +5,18 @@
  * wait by that one's. */
 long fast_avail(struct alsamm_ring *ring)
 {
-    struct alsamm_pages *pages = &ring->pages;
+    struct alsamm_answer *last = &ring->last;
     struct view now;
     int error;
 
-    if (!both_mapped(pages) && !pages->avail_told && direct_answer_holds(pages, ring->half_period_ns)) {
-        now = (struct view){pages->state, pages->hw_ptr, pages->appl_ptr};
+    if (!both_mapped(&ring->pages) && !last->avail_told && direct_answer_holds(ring)) {
+        now = (struct view){last->state, last->hw_ptr, last->appl_ptr};
     } else {
-        error = look(pages, &now);
+        error = look(ring, &now);
         if (error < 0)
             return error;
     }
-    pages->avail_told = 1;
+    last->avail_told = 1;
     return (long)available(ring, &now);
 }
 
@@ -37,7 +37,7 @@ int fast_spans(struct alsamm_ring *ring, struct alsamm_spans *out)
 {
     struct view now;
     unsigned long frames;
-    int error = ring->capture ? look_closely(ring, &now) : look(&ring->pages, &now);
+    int error = ring->capture ? look_closely(ring, &now) : look(ring, &now);
 
     if (error < 0)
         return error;

@@ -107,17 +107,22 @@ void direct_move(struct alsamm_ring *ring, unsigned long position, unsigned long
 
     move_span(ring, offset, position, first, samples);
     if (frames > first)
-        move_span(ring, 0, position + first, frames - first, samples + (long)first * ring->block.frame_stride);
+        move_span(ring, 0, ring_advance(position, first, ring->boundary), frames - first, samples + (long)first * ring->block.frame_stride);
     if (ring->capture && ring->value_bits && !ring->converter)
         set_padding(ring, samples, frames);
 }
 
-/* A copy of more than this gives up the GIL: tens of microseconds at the least, so that 30 more do not matter. */
+/* A copy of more than this gives up the GIL: tens of microseconds at the least, so that 30 more do not matter. Samples that do
+ * not lie side by side, which go one at a time, take that long for a quarter. */
 #define LONG_COPY_BYTES (1 << 18)
 
 static int too_long(const struct alsamm_ring *ring, unsigned long frames)
 {
-    return frames * ring->channels * ring->sample_bytes > LONG_COPY_BYTES;
+    size_t width = ring->item_bytes > ring->sample_bytes ? ring->item_bytes : ring->sample_bytes;
+
+    if (!ring->contiguous || ring->block.frame_stride != (long)(ring->item_bytes * ring->channels))
+        width *= 4;
+    return frames * ring->channels * width > LONG_COPY_BYTES;
 }
 
 /* 0 for a whole block and nothing else to do, so that a caller's usual case is one test. */
@@ -245,7 +250,7 @@ void direct_silence(struct alsamm_ring *ring, unsigned long position, unsigned l
 int alsamm_fill_silence(struct alsamm_ring *ring)
 {
     struct view now;
-    int error = look(&ring->pages, &now);
+    int error = look(ring, &now);
 
     if (error < 0)
         return error;

@@ -105,10 +105,13 @@ int fast_convert(const struct alsamm_converter *converter, char *to, long to_ste
 struct alsamm_pages {
     int fd;                     /* ours (a dup), or -1 once closed */
     void *status, *control;
-    /* SYNC_PTR's last answer; pages.c says for how long it holds */
+};
+
+/* SYNC_PTR's last answer to a ring's owner; pages.c says for how long it holds. */
+struct alsamm_answer {
     int state;
     unsigned long hw_ptr, appl_ptr, avail_min;
-    long long answered_ns;      /* CLOCK_MONOTONIC; 0: there is none that holds */
+    long long when_ns;          /* CLOCK_MONOTONIC; 0: there is none that holds */
     unsigned long moves;        /* alsamm_moves at the time */
     int avail_told;             /* fast_avail has used it: each answer serves one avail, else avail could stand still */
 };
@@ -127,6 +130,7 @@ struct alsamm_block {
 
 struct alsamm_ring {
     struct alsamm_pages pages;
+    struct alsamm_answer last;
     int capture;
     unsigned int channels, sample_bytes;
     char *memory;               /* where all areas lie */
@@ -147,6 +151,7 @@ struct alsamm_ring {
     unsigned int item_bytes;    /* of a sample in the caller's array */
     struct alsamm_converter *converter; /* from the caller's dtype to the ring's format or back; NULL: they are the same */
     struct alsamm_block block;  /* what fast_take took last */
+    unsigned long takes;        /* how often it took something */
     long done;                  /* frames that the last write or read moved, or has moved so far */
     int recover;                /* the blocking calls go on after an xrun... */
     unsigned long xruns;        /* ... and count it here */

@@ -33,7 +33,7 @@ static int ms_until(long long deadline, long long most_ns)
  * answer will do. */
 static int enough(struct alsamm_ring *ring, int fresh, int kept)
 {
-    struct alsamm_pages *pages = &ring->pages;
+    const struct alsamm_pages *pages = &ring->pages;
     struct alsamm_snapshot now;
     struct view seen;
     unsigned long avail_min;
@@ -43,13 +43,13 @@ static int enough(struct alsamm_ring *ring, int fresh, int kept)
         look_at_pages(pages, &seen);
         avail_min = __atomic_load_n(&((control_page *)pages->control)->avail_min, __ATOMIC_RELAXED);
     } else {
-        if (fresh || !kept || !direct_answer_holds(pages, ring->half_period_ns)) {
-            error = fresh ? direct_query_fresh(pages, &now) : direct_query(pages, &now);
+        if (fresh || !kept || !direct_answer_holds(ring)) {
+            error = direct_ask(ring, fresh, &now);
             if (error < 0)
                 return error;
         }
-        seen = (struct view){pages->state, pages->hw_ptr, pages->appl_ptr};
-        avail_min = pages->avail_min;
+        seen = (struct view){ring->last.state, ring->last.hw_ptr, ring->last.appl_ptr};
+        avail_min = ring->last.avail_min;
     }
     error = may_transfer(ring, seen.state);
     if (error < 0)
@@ -116,7 +116,7 @@ int alsamm_drain(struct alsamm_ring *ring, int timeout_ms)
     struct view seen;
     long long come_back = monotonic_ns() + SIGNAL_NS, deadline = 0;
     unsigned long last = 0, silent = 0;
-    int first_look = 1, error = direct_query(&ring->pages, &now);
+    int first_look = 1, error = direct_ask(ring, 0, &now);
 
     if (error < 0)
         return error;
@@ -135,7 +135,7 @@ int alsamm_drain(struct alsamm_ring *ring, int timeout_ms)
         unsigned long room;
         int revents, nap;
 
-        error = direct_query_fresh(&ring->pages, &now);
+        error = direct_ask(ring, 1, &now);
         if (error < 0)
             return error;
         if (now.state == SNDRV_PCM_STATE_SETUP)

@@ -22,9 +22,12 @@ if TYPE_CHECKING:
 
     from alsamm.device import Geometry
 
-__all__ = ["BlockIO"]
+__all__ = ["NOTHING", "BlockIO", "is_array", "seconds_of"]
 
 _Array = np.ndarray[Any, np.dtype[Any]]
+
+NOTHING: Any = object()
+"""No array, and nothing that a caller could hand over."""
 
 _START_DUE: int = lib.ALSAMM_START_DUE
 _fast_take = lib.fast_take
@@ -41,8 +44,8 @@ class BlockIO(KernelOps):
 
     _ring: Any
     _geometry: Geometry
-    _array: _Array | None = None
-    """What the caller handed over last: what C works on. None: whatever C has, it must be taken anew."""
+    _array: Any = NOTHING
+    """What the caller handed over last: what C works on. NOTHING: whatever C has, it must be taken anew."""
     _frames = 0
     """Its length."""
 
@@ -57,7 +60,7 @@ class BlockIO(KernelOps):
         self._array_dtype: np.dtype[Any] = held.dtype.base
         ring.descr = ffi.cast("void *", id(self._array_dtype))
         self._converter = None
-        if held != geometry.format:
+        if held != geometry.format or (dtype is not None and held.is_float):  # for a NaN is no silence to any card
             self._converter = _converter(held, geometry.format, dither=dither, capture=capture)
             ring.converter = self._converter
         elif dither:
@@ -84,12 +87,17 @@ class BlockIO(KernelOps):
         Raises as ``as_frames``; ArgumentError for an array that lies in the ring, and for a target that is read-only or
         lays frames over one another.
         """
-        self._array = None  # first: a signal's exception between two of these lines must not leave C with another array
+        if type(array) is not np.ndarray:
+            _require_unmasked(array)
+        # First: a signal's exception between two of these lines must not leave C with another array.
+        self._array = NOTHING
         if not (taken := _fast_take(self._ring, id(array))):
             self._require_fit(array)
             # numpy has one object for each plain dtype, but an equal one may be another: byte-swapped ones are.
-            self._array_dtype = array.dtype
-            self._ring.descr = ffi.cast("void *", id(array.dtype))
+            dtype = array.dtype
+            self._ring.descr = ffi.NULL  # never the address of one that is gone, whatever a signal does in between
+            self._array_dtype = dtype
+            self._ring.descr = ffi.cast("void *", id(dtype))
             taken = _fast_take(self._ring, id(array))
         if taken < 0:
             raise errors.ArgumentError("the array lies in the ring itself: fill it there (data, reserve) and commit")
@@ -100,11 +108,16 @@ class BlockIO(KernelOps):
 
     def _borrow(self, call: Callable[..., int], samples: object, *arguments: Any, **options: Any) -> int:
         """Hand over a buffer that is no array, and let go of it: who exports one cannot resize it meanwhile."""
+        self._ring.done = 0
         try:
             return call(as_frames(samples, self._held, self._geometry.channels), *arguments, **options)
         finally:
-            self._array = None
-            self._ring.block.array = ffi.NULL
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Keep no array any more."""
+        self._ring.block.array = ffi.NULL
+        self._array = NOTHING
 
     def _require_fit(self, array: _Array) -> None:
         as_frames(array, self._held, self._geometry.channels)
@@ -122,6 +135,9 @@ class BlockIO(KernelOps):
         if result == -errno.ESTALE:  # not taken yet; or resized, reshaped or retyped since
             self._take(array)
             result = quick(self._ring)
+        else:
+            self._frames = len(array)
+            self._array = array  # which C has taken
         if result == -errno.E2BIG:
             pin = self._pin(array)
             result = slow(self._ring)
@@ -157,25 +173,40 @@ class BlockIO(KernelOps):
         That one works without the GIL and comes back to Python for its signals only.
         """
         if samples is not self._array:
-            if not isinstance(samples, np.ndarray):
+            if not is_array(samples):
                 return self._borrow(self._all, samples, quick, loop, timeout, recover=recover)
             self._take(samples)
-        end = None if timeout is None else time.monotonic() + _seconds(timeout)
+        if timeout is not None:
+            self._ring.done = 0
+        end = None if timeout is None else time.monotonic() + seconds_of(timeout)
         if not (result := quick(self._ring)):
             return self._frames
         if result == -errno.ESTALE:
             self._take(samples)
+        self._ring.recover = recover
+        if (result := self._loop(samples, loop, end)) < 0:
+            self._explain(result, timeout)
+        return self._frames
+
+    def _loop(self, samples: _Array, loop: Callable[[Any, int, int], int], end: float | None) -> int:
         ring = self._ring
-        ring.recover = recover
         pin = self._pin(samples)
+        takes = ring.takes
+        # So that a signal's handler that writes here itself takes its own array, and is found out.
+        self._array = NOTHING
         with SignalFd() as signals:
             while (result := loop(ring, signals.fd, _milliseconds_to(end))) == -errno.EINTR:
                 signals.clear()
+                if ring.takes != takes:
+                    raise errors.StateError(f"{self._label}: a signal's handler used the ring that it interrupted")
+        self._array = samples
         del pin
-        if result == 0:
-            return self._frames
+        return result
+
+    def _explain(self, result: int, timeout: float | None) -> None:
+        """Raise what a negative result of a loop means."""
+        ring, name = self._ring, self._label
         done = f"{ring.done} of {self._frames} frames are done"
-        name = self._label
         if result == -errno.ETIMEDOUT:
             raise TimeoutError(f"{name}: not in {timeout} s; {done}")
         if result == -errno.EIO:
@@ -185,7 +216,6 @@ class BlockIO(KernelOps):
                 f"{name}: the ring is full and was not started, for start_threshold is {ring.start_threshold}; {done}"
             )
         self._fail(result)
-        raise AssertionError(result)  # _fail always raises
 
 
 def _format_of(dtype: object, own: Format) -> Format:
@@ -223,16 +253,27 @@ def _converter(held: Format, own: Format, *, dither: bool, capture: bool) -> Any
     return converter
 
 
-def _seconds(timeout: float) -> float:
+def _require_unmasked(array: _Array) -> None:
+    if isinstance(array, np.ma.MaskedArray):
+        raise errors.ArgumentTypeError("a masked array: say what is to be heard for what is masked, with filled()")
+
+
+def is_array(samples: object) -> bool:
+    """Whether C may read it as one: a weakref.proxy is an instance of what it stands for, too."""
+    return issubclass(type(samples), np.ndarray)
+
+
+def seconds_of(timeout: float) -> float:
+    """A time limit, of 24 days at the most, for C counts milliseconds. Raises ArgumentError for less than 0 and NaN."""
     if not timeout >= 0:
         raise errors.ArgumentError(f"timeout {timeout}: seconds, 0 or more")
-    return timeout
+    return min(timeout, 0x7FFFFFFF // 1000)
 
 
 def _milliseconds_to(end: float | None) -> int:
     if end is None:
         return -1
-    return int(min(max(0.0, end - time.monotonic()), 0x7FFFFFFF // 1000) * 1000 + 0.999)
+    return int(max(0.0, end - time.monotonic()) * 1000 + 0.999)
 
 
 def _require_known_arrays() -> None:

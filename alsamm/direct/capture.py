@@ -11,6 +11,7 @@ import numpy as np
 
 from alsamm import errors
 from alsamm._c import lib
+from alsamm.direct.block_io import is_array
 from alsamm.direct.mmap_io import MmapIO
 from alsamm.direct.samples import to_values
 from alsamm.enums import Direction
@@ -42,7 +43,7 @@ class MmapCapture(MmapIO):
         if out is self._array:
             if not (result := _fast_read(self._ring)):
                 return self._frames
-        elif isinstance(out, np.ndarray):
+        elif is_array(out):
             result = -errno.ESTALE
         else:
             return self._borrow(self.read_into, out)

@@ -12,7 +12,7 @@ import numpy as np
 
 from alsamm import errors
 from alsamm._c import CAPTURE_FAILURES, PLAYBACK_FAILURES, failure, ffi, lib
-from alsamm.direct.block_io import BlockIO
+from alsamm.direct.block_io import BlockIO, seconds_of
 from alsamm.direct.control import Control
 from alsamm.direct.mapping import Mapping, channels_of
 from alsamm.direct.pages import Pages, Transports
@@ -309,9 +309,7 @@ class MmapIO(BlockIO):
         """Call C that waits; come back to Python for its signals, then go on."""
         if timeout is None:
             timeout = self.buffer_size / self._geometry.rate + 1
-        if not timeout >= 0:
-            raise errors.ArgumentError(f"timeout {timeout}: seconds, 0 or more")
-        timeout = min(timeout, 0x7FFFFFFF // 1000)
+        timeout = seconds_of(timeout)
         left, end, place = timeout, time.monotonic() + timeout, self.hw_ptr
         while (result := call(self._ring, int(left * 1000 + 0.999))) == -errno.EINTR:
             # The interpreter has run the handlers by now, and a handler that raises ends the loop.
@@ -355,8 +353,7 @@ class MmapIO(BlockIO):
             return
         self._closed = True
         self._ring.areas = ffi.NULL
-        self._ring.block.array = ffi.NULL
-        self._array = None
+        self._let_go()
         unmapped = self._mapping.release()
         self._pages.close()
         self._device.detach(self)
@@ -424,7 +421,7 @@ class MmapIO(BlockIO):
 
     def _check(self, code: int, func: str) -> int:
         if code < 0:
-            if code == -errno.EBADF:
+            if code in {-errno.EBADF, -errno.EBADFD}:
                 self._require_open()
             raise failure(code, func, self._device.name, self._failures)
         return code

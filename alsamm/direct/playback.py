@@ -10,6 +10,7 @@ import numpy as np
 
 from alsamm import errors
 from alsamm._c import lib
+from alsamm.direct.block_io import NOTHING, is_array
 from alsamm.direct.mmap_io import MmapIO
 from alsamm.direct.samples import from_values
 from alsamm.enums import Direction
@@ -44,14 +45,14 @@ class MmapPlayback(MmapIO):
             if not (result := _fast_write(self._ring)):
                 return self._frames
         elif type(samples) is _ndarray:
-            self._array = None  # as _take
+            self._array = NOTHING  # as _take
             if not (result := _fast_write_array(self._ring, id(samples))):
                 self._frames = frames = len(samples)
                 self._array = samples
                 return frames
-        elif isinstance(samples, _ndarray):
+        elif is_array(samples):
             result = -errno.ESTALE
-        elif isinstance(samples, Iterable) and not isinstance(samples, (bytes, bytearray, memoryview)):
+        elif isinstance(samples, Iterable) and not _is_buffer(samples):
             return self._write_samples(samples)
         else:
             return self._borrow(self.write, samples)
@@ -75,6 +76,7 @@ class MmapPlayback(MmapIO):
         self._check(result, "write")
 
     def _write_samples(self, samples: Iterable[Any]) -> int:
+        self._ring.done = 0
         room = min(self.avail(), self.buffer_size) * self.channels
         values: list[Any] = []
         iterator = iter(samples)
@@ -116,6 +118,14 @@ class MmapPlayback(MmapIO):
             if error.errno != errno.EIO:
                 raise
             raise TimeoutError(f"{self._device.name}: the card stood still while draining") from None
+
+
+def _is_buffer(samples: object) -> bool:
+    try:
+        memoryview(samples)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] -- asked just here
+    except TypeError:
+        return False
+    return True
 
 
 class Reserved:

@@ -30,10 +30,14 @@ class SignalFd:
 
     def __enter__(self) -> Self:
         self.fd = self._before = -1
+        self._outermost = False
         if threading.current_thread() is threading.main_thread():
             reading, writing = self._ends()
             with suppress(ValueError):  # a subinterpreter's
-                self._before = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+                before = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+                # Ours already: a signal's handler that waits itself, within a wait that will put things right.
+                self._outermost = before != writing
+                self._before = before if self._outermost else -1
                 self.fd = reading
         return self
 
@@ -45,21 +49,28 @@ class SignalFd:
 
     def clear(self) -> None:
         """After C came back for a signal: the interpreter has run the handlers by now."""
-        with suppress(BlockingIOError):
+        with suppress(OSError):  # empty; or closed, in a child that a handler forked
             while self.fd >= 0 and (told := os.read(self.fd, 256)):
                 if self._before >= 0:
-                    os.write(self._before, told)
+                    with suppress(OSError):  # full, or its owner has closed it
+                        os.write(self._before, told)
 
     def __exit__(self, *exception: object) -> None:
-        if self.fd >= 0:
-            with suppress(ValueError, OSError):  # whoever had it before may have closed it meanwhile
-                signal.set_wakeup_fd(self._before, warn_on_full_buffer=False)
-            self.clear()
+        if not self._outermost:
+            return
+        try:
+            signal.set_wakeup_fd(self._before, warn_on_full_buffer=False)
+        except (ValueError, OSError):  # whoever had it before has closed it meanwhile
+            signal.set_wakeup_fd(-1)
+        self.clear()
 
 
 def _after_fork() -> None:
     """A child that shared the pipe would wake its parent."""
     if SignalFd._pipe is not None:  # noqa: SLF001 -- of this module
+        with suppress(ValueError):
+            if (before := signal.set_wakeup_fd(-1)) != SignalFd._pipe[1]:  # noqa: SLF001
+                signal.set_wakeup_fd(before)
         for fd in SignalFd._pipe:  # noqa: SLF001
             os.close(fd)
         SignalFd._pipe = None  # noqa: SLF001

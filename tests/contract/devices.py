@@ -21,6 +21,7 @@ BUFFER = 16 * PERIOD
 SOFTWARE: dict[str, dict[str, Any]] = {
     "sim": {},
     "sim-usb": {"refuse_control": True},
+    "sim-status": {"refuse_status": True},
     "sim-arm": {"refuse_status": True, "refuse_control": True},
     "sim-nonint": {"accesses": [Access.MMAP_NONINTERLEAVED, Access.RW_NONINTERLEAVED]},
     "sim-hdsp": {"accesses": [Access.MMAP_NONINTERLEAVED], "separate_channels": True},

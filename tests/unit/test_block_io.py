@@ -219,9 +219,9 @@ def test_any_strides(ring: Opener, format: str, converted: bool) -> None:  # noq
     ]
     out.write(block)
     expected = in_ring(out, 20)
-    for number, array in enumerate(given, start=1):
-        np.testing.assert_array_equal(array, block)
-        assert out.write(array) == 20
+    for number, other in enumerate(given, start=1):
+        np.testing.assert_array_equal(other, block)
+        assert out.write(other) == 20
         assert in_ring(out, 20, 20 * number) == expected
     assert out.write(np.broadcast_to(block[:1], shape)) == 20
     assert in_ring(out, 20, 20 * (len(given) + 1)) == [[channel[0]] * 20 for channel in expected]
