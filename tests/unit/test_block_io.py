@@ -46,6 +46,7 @@ def ring() -> Iterator[Opener]:
             buffer_size: int = 1024,
             clock: Any = "manual",
             start: bool = False,
+            xruns: bool = False,
             **options: Any,
         ) -> Any:
             nonlocal cards
@@ -53,10 +54,12 @@ def ring() -> Iterator[Opener]:
             card = stack.enter_context(sim.Card(f"block{cards}", clock=clock))
             pcm = stack.enter_context(alsamm.PCM(card.device, direction))
             pcm.setup(format=format, channels=channels, period_size=period_size, buffer_size=buffer_size)
+            sw = pcm.sw_params()
+            if not xruns:  # a busy machine is no matter here
+                sw.stop_threshold = sw.boundary
             if not start:
-                sw = pcm.sw_params()
                 sw.start_threshold = sw.boundary
-                pcm.configure(sw=sw)
+            pcm.configure(sw=sw)
             kind = alsamm.MmapPlayback if direction == "playback" else alsamm.MmapCapture
             opened: Any = stack.enter_context(kind(pcm, **options))
             stack.callback(quietly, opened.drop)
@@ -560,7 +563,7 @@ def test_ten_seconds_beside_a_busy_thread(ring: Opener) -> None:
             n += 1
 
     def ten_seconds() -> int:
-        out = ring(clock="realtime", period_size=240, buffer_size=480, start=True)
+        out = ring(clock="realtime", period_size=240, buffer_size=480, start=True, xruns=True)
         try:
             return int(out.write_all(np.zeros((480_000, 2), "i2")))
         except alsamm.Underrun:

@@ -23,14 +23,15 @@ BLOCK = np.arange(1, 9, dtype="i2").reshape(4, 2)
 
 @contextlib.contextmanager
 def playback(name: str, *, start: bool = False, dtype: Any = None, **options: Any) -> Generator[Any]:
-    """A ring of 16 periods of 64 frames, with its card."""
+    """A ring of 16 periods of 64 frames, with its card. Nothing stops it: a busy machine is no matter here."""
     form = options.pop("format", "S16_LE")
     with sim.Card(name, **options) as card, alsamm.PCM(card.device, "playback") as pcm:
         pcm.setup(format=form, channels=2, period_size=64, buffer_size=1024)
+        sw = pcm.sw_params()
+        sw.stop_threshold = sw.boundary
         if not start:
-            sw = pcm.sw_params()
             sw.start_threshold = sw.boundary
-            pcm.configure(sw=sw)
+        pcm.configure(sw=sw)
         ring: Any = alsamm.MmapPlayback(pcm, dtype=dtype)
         with contextlib.closing(ring):
             ring.card = card
@@ -187,9 +188,6 @@ def test_more_kinds_of_objects() -> None:
 def test_an_avail_min_that_no_ring_has_is_no_busy_loop() -> None:
     """Through a bare Control it can be set; poll is then ready at once when the card is late by more."""
     with playback("busy", clock="realtime") as out:
-        sw = out.device.sw_params()
-        sw.stop_threshold = sw.boundary
-        out.device.configure(sw=sw)
         out.write(np.zeros((1024, 2), "i2"))
         out.start()
         out.control.avail_min = 4096
@@ -206,9 +204,6 @@ def test_dither_goes_on_where_the_pointers_wrap() -> None:
         with playback("wrap", boundary=4096, dtype="f4") as plain:
             pcm = plain.device
             plain.close()
-            sw = pcm.sw_params()
-            sw.stop_threshold = sw.boundary
-            pcm.configure(sw=sw)
             with alsamm.MmapPlayback(pcm, dtype="f4", dither=True) as out:
                 out.control.appl_ptr = 4096 - 96
                 for frames in parts:
