@@ -3,7 +3,7 @@
  * PyArrayObject_fields is numpy's public ABI, the same in 1.x and 2.x: every extension that was compiled against numpy has
  * these offsets in it. Asking through Python costs a microsecond and objects; this costs nothing, so it is done anew at each
  * call and an array may be resized, reshaped or retyped between two of them. numpy is not needed to compile this;
- * alsamm_array_abi is checked once, when alsamm is imported (direct/block.py).
+ * fast_array_fields lets direct/block_io.py compare once, before the first ring, what is read here with what numpy says.
  *
  * The caller holds the GIL and a reference to the array. */
 #include <Python.h>
@@ -116,7 +116,8 @@ int fast_array_fields(uintptr_t object, struct alsamm_array_fields *out)
     if (!object)
         return -EINVAL;
     *out = (struct alsamm_array_fields){
-        .data = (uintptr_t)array->data, .descr = (uintptr_t)array->descr, .axes = array->nd, .flags = array->flags,
+        .data = (uintptr_t)array->data, .descr = (uintptr_t)array->descr, .axes = array->nd,
+        .writeable = (array->flags & WRITEABLE) != 0,
         .length = array->nd > 0 ? array->dimensions[0] : 0, .stride = array->nd > 0 ? array->strides[0] : 0};
     return 0;
 }

@@ -5,9 +5,6 @@
 
 #include "direct.h"
 
-#define NS_PER_MS 1000000LL
-#define SIGNAL_NS (50 * NS_PER_MS) /* how long a signal that did not interrupt our own poll may go unseen */
-
 struct loop {
     struct alsamm_ring *ring;
     int signal_fd;                          /* readable when Python has a signal to handle; -1: not in this thread */
@@ -24,33 +21,6 @@ static struct loop begin(struct alsamm_ring *ring, int signal_fd, int timeout_ms
 
     return (struct loop){.ring = ring, .signal_fd = signal_fd, .looked_for_signal = now, .moved = now,
                          .deadline = timeout_ms < 0 ? LLONG_MAX : now + timeout_ms * NS_PER_MS};
-}
-
-/* Both pointers, the state, and avail_min, at which poll wakes. */
-static int look_around(struct loop *loop, struct view *now, unsigned long *avail_min)
-{
-    struct alsamm_ring *ring = loop->ring;
-    const struct alsamm_pages *pages = &ring->pages;
-    struct alsamm_snapshot answer;
-    int error;
-
-    if (both_mapped(pages) && !loop->ask) {
-        look_at_pages(pages, now);
-        *avail_min = __atomic_load_n(&((control_page *)pages->control)->avail_min, __ATOMIC_RELAXED);
-        return 0;
-    }
-    if (!loop->woken && direct_answer_holds(ring)) { /* of the commit before */
-        *now = (struct view){ring->last.state, ring->last.hw_ptr, ring->last.appl_ptr};
-        *avail_min = ring->last.avail_min;
-        return 0;
-    }
-    error = direct_ask(ring, loop->ask, &answer);
-    if (error < 0)
-        return error;
-    loop->woken = loop->ask = 0;
-    *now = (struct view){answer.state, answer.hw_ptr, answer.appl_ptr};
-    *avail_min = answer.avail_min;
-    return 0;
 }
 
 static long long earlier(long long a, long long b)
@@ -116,8 +86,9 @@ static int after_xrun(struct loop *loop)
 static int look_until_movable(struct loop *loop, struct view *now, unsigned long *avail_min)
 {
     for (;;) {
-        int error = look_around(loop, now, avail_min);
+        int error = direct_look_around(loop->ring, loop->ask, !loop->woken, now, avail_min);
 
+        loop->woken = loop->ask = 0;
         if (error == 0)
             error = may_transfer(loop->ring, now->state);
         if (error != -EPIPE)

@@ -19,6 +19,11 @@ typedef const struct snd_pcm_mmap_status status_page;
 typedef struct snd_pcm_mmap_control control_page;
 
 #define NS(t) ((long long)(t).tv_sec * 1000000000LL + (long long)(t).tv_nsec)
+#define NS_PER_MS 1000000LL
+
+/* A signal that is handed to another thread, or comes while we are not in poll, does not wake us: so often who waits looks
+ * whether one came, or lets Python look. */
+#define SIGNAL_NS (50 * NS_PER_MS)
 
 struct view { /* both pointers and the state at one time, as far as the road allows */
     int state;
@@ -29,7 +34,12 @@ struct view { /* both pointers and the state at one time, as far as the road all
 int direct_query(const struct alsamm_pages *pages, struct alsamm_snapshot *now);
 int direct_ask(struct alsamm_ring *ring, int fresh, struct alsamm_snapshot *now);
 int direct_answer_holds(const struct alsamm_ring *ring);
+unsigned long direct_avail_min(const struct alsamm_pages *pages); /* of the mapped control page */
 int direct_set_appl_ptr(struct alsamm_ring *ring, unsigned long value);
+
+/* pages.c: both pointers, the state, and avail_min, at which poll wakes. `fresh` asks the card itself; `kept`: SYNC_PTR's last
+ * answer will do. */
+int direct_look_around(struct alsamm_ring *ring, int fresh, int kept, struct view *now, unsigned long *avail_min);
 
 /* array.c: whether the block's array is what it was */
 int direct_block_holds(const struct alsamm_ring *ring);

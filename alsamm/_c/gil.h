@@ -25,11 +25,20 @@
 #define Py_END_ALLOW_THREADS \
     if (!ALSAMM_KEEPS_GIL(__func__)) PyEval_RestoreThread(alsamm_released); }
 
-#define ALSAMM_CFFI_RESTORE_ERRNO ((void (*)(void))_cffi_exports[13]) /* as _cffi_include.h has them */
-#define ALSAMM_CFFI_SAVE_ERRNO ((void (*)(void))_cffi_exports[14])
+/* cffi's own, while they still bear their names. */
+static inline void alsamm_restore_errno(void)
+{
+    _cffi_restore_errno();
+}
+
+static inline void alsamm_save_errno(void)
+{
+    _cffi_save_errno();
+}
+
 #undef _cffi_restore_errno
 #undef _cffi_save_errno
-#define _cffi_restore_errno() do { if (!ALSAMM_KEEPS_GIL(__func__)) ALSAMM_CFFI_RESTORE_ERRNO(); } while (0)
-#define _cffi_save_errno() do { if (!ALSAMM_KEEPS_GIL(__func__)) ALSAMM_CFFI_SAVE_ERRNO(); } while (0)
+#define _cffi_restore_errno() do { if (!ALSAMM_KEEPS_GIL(__func__)) alsamm_restore_errno(); } while (0)
+#define _cffi_save_errno() do { if (!ALSAMM_KEEPS_GIL(__func__)) alsamm_save_errno(); } while (0)
 
 #endif

@@ -54,6 +54,33 @@ int direct_ask(struct alsamm_ring *ring, int fresh, struct alsamm_snapshot *now)
     return ask_and_keep(ring, ALSAMM_QUERY, now);
 }
 
+unsigned long direct_avail_min(const struct alsamm_pages *pages)
+{
+    return __atomic_load_n(&((control_page *)pages->control)->avail_min, __ATOMIC_RELAXED);
+}
+
+/* A capture whose pages are refused is always asked for by HWSYNC, for the card may not be coherent (rule D10). */
+int direct_look_around(struct alsamm_ring *ring, int fresh, int kept, struct view *now, unsigned long *avail_min)
+{
+    struct alsamm_snapshot answer;
+
+    if (both_mapped(&ring->pages) && !fresh) {
+        look_at_pages(&ring->pages, now);
+        *avail_min = direct_avail_min(&ring->pages);
+        return 0;
+    }
+    fresh = fresh || ring->capture;
+    if (fresh || !kept || !direct_answer_holds(ring)) {
+        int error = direct_ask(ring, fresh, &answer);
+
+        if (error < 0)
+            return error;
+    }
+    *now = (struct view){ring->last.state, ring->last.hw_ptr, ring->last.appl_ptr};
+    *avail_min = ring->last.avail_min;
+    return 0;
+}
+
 static void store_appl_ptr(control_page *control, unsigned long value)
 {
 #if defined(__x86_64__) || defined(__i386__)

@@ -30,7 +30,7 @@ int fast_ready(struct alsamm_ring *ring)
         return 0;
     look_at_pages(pages, &now);
     return now.state == SNDRV_PCM_STATE_RUNNING &&
-           available(ring, &now) >= __atomic_load_n(&((control_page *)pages->control)->avail_min, __ATOMIC_RELAXED);
+           available(ring, &now) >= direct_avail_min(pages);
 }
 
 int fast_spans(struct alsamm_ring *ring, struct alsamm_spans *out)
@@ -56,7 +56,6 @@ int fast_spans(struct alsamm_ring *ring, struct alsamm_spans *out)
 long fast_commit(struct alsamm_ring *ring, long frames)
 {
     struct view now;
-    long result;
     int error = look_for(ring, frames < 0 ? 0 : (unsigned long)frames, &now);
 
     if (error < 0)
@@ -66,8 +65,7 @@ long fast_commit(struct alsamm_ring *ring, long frames)
         return error;
     if (frames < 0 || (unsigned long)frames > usable(ring, &now))
         return -EINVAL;
-    result = publish(ring, &now, (unsigned long)frames);
-    return result < 0 ? result : frames | result;
+    return publish(ring, &now, (unsigned long)frames);
 }
 
 /* ---- for the tests of ring.h ---- */

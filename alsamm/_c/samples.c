@@ -107,7 +107,8 @@ void direct_move(struct alsamm_ring *ring, unsigned long position, unsigned long
 
     move_span(ring, offset, position, first, samples);
     if (frames > first)
-        move_span(ring, 0, ring_advance(position, first, ring->boundary), frames - first, samples + (long)first * ring->block.frame_stride);
+        move_span(ring, 0, ring_advance(position, first, ring->boundary), frames - first,
+                  samples + (long)first * ring->block.frame_stride);
     if (ring->capture && ring->value_bits && !ring->converter)
         set_padding(ring, samples, frames);
 }
@@ -128,9 +129,7 @@ static int too_long(const struct alsamm_ring *ring, unsigned long frames)
 /* 0 for a whole block and nothing else to do, so that a caller's usual case is one test. */
 static long told(const struct alsamm_ring *ring, long published)
 {
-    if (published < 0)
-        return published;
-    return ring->done == ring->block.frames ? published ? ring->done | published : 0 : ring->done | published | ALSAMM_PARTIAL;
+    return published < 0 || ring->done == ring->block.frames ? published : published | ALSAMM_PARTIAL;
 }
 
 static long write_block(struct alsamm_ring *ring, int keeps_gil)

@@ -163,11 +163,11 @@ struct alsamm_spans {           /* the one or two runs of frames that can be mov
     unsigned long first, second;
 };
 
-/* Bits of a result of fast_commit, fast_write and alsamm_write. START_DUE: START is to be issued (rule G6). PARTIAL: the
- * count is in the low bits, for not all of the block was moved; without it all was. No frame count reaches these bits: a
- * ring is less than a quarter of LONG_MAX (rule E1). */
-#define ALSAMM_START_DUE ((long)1 << (sizeof(long) * 8 - 2))
-#define ALSAMM_PARTIAL ((long)1 << (sizeof(long) * 8 - 3))
+/* What fast_commit and the reads and writes of a block answer: 0, or these bits. How many frames, ring->done says. */
+enum {
+    ALSAMM_START_DUE = 1,       /* START is to be issued (rule G6) */
+    ALSAMM_PARTIAL = 2          /* there was room or data for a part of the block only */
+};
 
 long long fast_hw_ptr(struct alsamm_pages *pages);
 long long fast_appl_ptr(struct alsamm_pages *pages);
@@ -185,14 +185,14 @@ long fast_commit(struct alsamm_ring *ring, long frames);
 
 struct alsamm_array_fields {    /* what array.c believes of a numpy array */
     uintptr_t data, descr;
-    int axes, flags;
+    int axes, writeable;
     long length, stride;        /* of the first axis */
 };
 int fast_array_fields(uintptr_t array, struct alsamm_array_fields *out);
 int fast_take(struct alsamm_ring *ring, uintptr_t array);
 int fast_block_holds(struct alsamm_ring *ring);
 
-/* They move as much of ring->block as there is room or data for. 0: all of it, and nothing else is to be done; -ESTALE: its
+/* They move as much of ring->block as there is room or data for. 0: all of it, and nothing is left to do; -ESTALE: its
  * array has changed since fast_take; -E2BIG, of the fast_ ones: too long a copy to keep the GIL for. */
 long fast_write(struct alsamm_ring *ring);
 long fast_write_array(struct alsamm_ring *ring, uintptr_t array); /* fast_take, then fast_write; -ESTALE: not taken */

@@ -1,14 +1,8 @@
 /* Waiting for the card: whole loops, without the GIL, that come back for a signal. */
 #include <fcntl.h>
 #include <poll.h>
-#include <time.h>
 
 #include "direct.h"
-
-#define NS_PER_MS 1000000LL
-/* A signal that is handed to another thread, or comes while we are not in poll, does not wake us; Python handles it once we
- * come back to it, so we do at least so often. */
-#define SIGNAL_NS (50 * NS_PER_MS)
 
 /* How long poll may sleep before we look ourselves: for ever where the card interrupts, half a period where it was told
  * not to and so nothing wakes us (rule H6). */
@@ -29,28 +23,15 @@ static int ms_until(long long deadline, long long most_ns)
     return left > 0x7fffffff ? 0x7fffffff : (int)left;
 }
 
-/* The state and avail against avail_min: 1, there is enough; 0, not yet. `fresh` asks the card itself; `kept`: SYNC_PTR's last
- * answer will do. */
+/* The state and avail against avail_min: 1, there is enough; 0, not yet. */
 static int enough(struct alsamm_ring *ring, int fresh, int kept)
 {
-    const struct alsamm_pages *pages = &ring->pages;
-    struct alsamm_snapshot now;
     struct view seen;
     unsigned long avail_min;
-    int error;
+    int error = direct_look_around(ring, fresh, kept, &seen, &avail_min);
 
-    if (both_mapped(pages) && !fresh) {
-        look_at_pages(pages, &seen);
-        avail_min = __atomic_load_n(&((control_page *)pages->control)->avail_min, __ATOMIC_RELAXED);
-    } else {
-        if (fresh || !kept || !direct_answer_holds(ring)) {
-            error = direct_ask(ring, fresh, &now);
-            if (error < 0)
-                return error;
-        }
-        seen = (struct view){ring->last.state, ring->last.hw_ptr, ring->last.appl_ptr};
-        avail_min = ring->last.avail_min;
-    }
+    if (error < 0)
+        return error;
     error = may_transfer(ring, seen.state);
     if (error < 0)
         return error;
@@ -140,12 +121,12 @@ int alsamm_drain(struct alsamm_ring *ring, int timeout_ms)
             return error;
         if (now.state == SNDRV_PCM_STATE_SETUP)
             return 0;
-        if (now.state != SNDRV_PCM_STATE_DRAINING)
-            return may_transfer(ring, now.state) < 0 ? may_transfer(ring, now.state) : -EBADFD;
+        if (now.state != SNDRV_PCM_STATE_DRAINING) {
+            error = may_transfer(ring, now.state);
+            return error < 0 ? error : -EBADFD;
+        }
         seen = (struct view){now.state, now.hw_ptr, now.appl_ptr};
-        room = available(ring, &seen);
-        if (room > ring->buffer_size)
-            room = ring->buffer_size;
+        room = usable(ring, &seen);
         if (room > silent) {
             direct_silence(ring, ring_advance(now.appl_ptr, silent, ring->boundary), room - silent);
             silent = room;

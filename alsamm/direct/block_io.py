@@ -32,7 +32,6 @@ NOTHING: Any = object()
 _START_DUE: int = lib.ALSAMM_START_DUE
 _fast_take = lib.fast_take
 _CONVERTIBLE = ("float32", "float64", "int16", "int32")
-_WRITEABLE = 0x0400  # NPY_ARRAY_WRITEABLE
 
 
 class BlockIO(KernelOps):
@@ -289,7 +288,7 @@ def _require_known_arrays() -> None:
         _known_arrays = (
             (fields.data, fields.descr) == (probe.__array_interface__["data"][0], id(probe.dtype))
             and (fields.axes, fields.length, fields.stride) == (2, 3, 10)
-            and bool(fields.flags & _WRITEABLE)
+            and fields.writeable == 1
         )
     if not _known_arrays:
         raise errors.UnsupportedError(f"numpy {np.__version__} keeps its arrays otherwise than this alsamm knows")

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["MmapIO"]
 
-_START_DUE: int = lib.ALSAMM_START_DUE
 _fast_avail = lib.fast_avail
 _fast_commit = lib.fast_commit
 _fast_state, _fast_hw_ptr, _fast_appl_ptr = lib.fast_state, lib.fast_hw_ptr, lib.fast_appl_ptr
@@ -284,7 +283,7 @@ class MmapIO(BlockIO):
             raise errors.ArgumentError(
                 f"{self._device.name}: commit of {frames} frames; 0 to {most} can be committed now"
             )
-        if result >= _START_DUE:
+        if result:
             self.start()
 
     # ---- state ----

@@ -43,9 +43,9 @@ class SignalFd:
 
     @classmethod
     def _ends(cls) -> tuple[int, int]:
-        if SignalFd._pipe is None:
-            SignalFd._pipe = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        return SignalFd._pipe
+        if cls._pipe is None:
+            cls._pipe = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        return cls._pipe
 
     def clear(self) -> None:
         """After C came back for a signal: the interpreter has run the handlers by now."""
@@ -64,16 +64,17 @@ class SignalFd:
             signal.set_wakeup_fd(-1)
         self.clear()
 
-
-def _after_fork() -> None:
-    """A child that shared the pipe would wake its parent."""
-    if SignalFd._pipe is not None:  # noqa: SLF001 -- of this module
+    @classmethod
+    def after_fork(cls) -> None:
+        """A child that shared the pipe would wake its parent."""
+        if cls._pipe is None:
+            return
         with suppress(ValueError):
-            if (before := signal.set_wakeup_fd(-1)) != SignalFd._pipe[1]:  # noqa: SLF001
+            if (before := signal.set_wakeup_fd(-1)) != cls._pipe[1]:
                 signal.set_wakeup_fd(before)
-        for fd in SignalFd._pipe:  # noqa: SLF001
+        for fd in cls._pipe:
             os.close(fd)
-        SignalFd._pipe = None  # noqa: SLF001
+        cls._pipe = None
 
 
-os.register_at_fork(after_in_child=_after_fork)
+os.register_at_fork(after_in_child=SignalFd.after_fork)

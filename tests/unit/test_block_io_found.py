@@ -17,6 +17,7 @@ import pytest
 
 import alsamm
 from alsamm import sim
+from alsamm._c import lib
 
 BLOCK = np.arange(1, 9, dtype="i2").reshape(4, 2)
 
@@ -212,3 +213,19 @@ def test_dither_goes_on_where_the_pointers_wrap() -> None:
                 out.drop()
     assert heard[0] == heard[1]
     assert any(heard[0])
+
+
+def test_filling_asks_the_card_before_it_copies_where_no_page_is_mapped() -> None:
+    """Rule D10: on cards that are not coherent only HWSYNC makes what was captured valid for reading."""
+    with (
+        sim.Card("explicit", refuse_status=True, refuse_control=True) as card,
+        alsamm.PCM(card.device, "capture") as pcm,
+    ):
+        pcm.setup(channels=2, period_size=64, buffer_size=1024)
+        with alsamm.MmapCapture(pcm) as ring:
+            ring.start()
+            ring._take(np.zeros((10, 2), "i2"))
+            card.advance(50)  # no interrupt: who does not ask sees nothing
+            assert lib.alsamm_fill(ring._ring, -1, 0) == 0
+            assert ring.frames_done == 10
+            ring.drop()
