@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from alsamm import errors
-from alsamm._c import ffi, lib
+from alsamm._c import failure, ffi, lib
 from alsamm._c.ops import KernelOps
 from alsamm.direct.signals import SignalFd
 from alsamm.enums import Format
@@ -153,6 +153,17 @@ class BlockIO(KernelOps):
         if not lib.fast_block_holds(self._ring):
             raise errors.ArgumentError("the array was changed by another thread while it was handed over")
         return pin
+
+    def _check(self, code: int, func: str) -> int:
+        """Give back a result that is none; raise what a negative one means."""
+        if code < 0:
+            if code in {-errno.EBADF, -errno.EBADFD}:
+                self._require_open()
+            raise failure(code, func, self._label, self._failures)
+        return code
+
+    def _require_open(self) -> None:
+        raise NotImplementedError
 
     def _fail(self, result: int) -> None:
         """Raise what a negative result of moving frames means."""

@@ -8,17 +8,15 @@ import time
 import warnings
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
-
 from alsamm import errors
 from alsamm._c import CAPTURE_FAILURES, PLAYBACK_FAILURES, failure, ffi, lib
-from alsamm.direct.block_io import BlockIO, seconds_of
+from alsamm.direct.block_io import seconds_of
 from alsamm.direct.control import Control
 from alsamm.direct.mapping import Mapping, channels_of
 from alsamm.direct.pages import Pages, Transports
-from alsamm.direct.samples import RawSamples
 from alsamm.direct.status import Status, state_of
 from alsamm.direct.sync_ptr import SyncPtrStatus
+from alsamm.direct.view_io import ViewIO
 from alsamm.enums import Access, Direction, State
 
 if TYPE_CHECKING:
@@ -35,12 +33,11 @@ _fast_avail = lib.fast_avail
 _fast_commit = lib.fast_commit
 _fast_state, _fast_hw_ptr, _fast_appl_ptr = lib.fast_state, lib.fast_hw_ptr, lib.fast_appl_ptr
 _fast_ready = lib.fast_ready
-_fast_spans = lib.fast_spans
 _wait_patiently = lib.alsamm_wait_patiently
 _MMAP_ACCESSES = (Access.MMAP_INTERLEAVED, Access.MMAP_NONINTERLEAVED, Access.MMAP_COMPLEX)
 
 
-class MmapIO(BlockIO):
+class MmapIO(ViewIO):
     """What playback and capture share: a configured PCM's ring and pointers, in our own address space.
 
     It owns the stream from here on: start, drop, drain and the pointers go straight to the kernel. Leaving ``with``
@@ -80,8 +77,7 @@ class MmapIO(BlockIO):
             raise errors.UnsupportedError(
                 f"{pcm.name} is configured for {geometry.access.name}; a ring needs MMAP_INTERLEAVED or _NONINTERLEAVED"
             )
-        self._ring = ffi.new("struct alsamm_ring *")
-        self._spans = ffi.new("struct alsamm_spans *")
+        super().__init__()
         self._set_up(geometry, dtype, dither=dither, capture=capture)
         self._pages = Pages(
             fd, status=True, control=True, force_sync_ptr=force_sync_ptr, struct=ffi.addressof(self._ring, "pages")
@@ -221,46 +217,6 @@ class MmapIO(BlockIO):
         if avail < 0:
             self._check(avail, "avail")
         return avail
-
-    def data(self) -> tuple[RawSamples, RawSamples | None]:
-        """The frames that can be written or read now: one run, a second from the ring's start where it wraps (rule E6).
-
-        Raises XrunError, SuspendedError, DeviceLostError or StateError where the state allows no transfer.
-        """
-        spans = self._spans
-        self._check(_fast_spans(self._ring, spans), "data")
-        first = self._raw(spans.offset, spans.first)
-        return first, self._raw(0, spans.second) if spans.second else None
-
-    def next_view(self, frames: int) -> np.ndarray[Any, np.dtype[Any]]:
-        """The first ``frames`` of ``data()[0].view``, or as many as it has. Raises as they do."""
-        spans = self._spans
-        if (result := _fast_spans(self._ring, spans)) < 0:
-            self._check(result, "data")
-        offset, there = spans.offset, spans.first
-        if self._mapping.array is None:
-            return self._raw(offset, there).view  # which says why there is none
-        return self._mapping.array[offset : offset + min(frames, there)]
-
-    def _raw(self, offset: int, frames: int) -> RawSamples:
-        area = self._areas[0]
-        array = self._mapping.array
-        return RawSamples(
-            None if array is None else array[offset : offset + frames],
-            format=self._geometry.format,
-            address=int(ffi.cast("uintptr_t", area.base)) + offset * area.step,
-            offset=offset,
-            frames=frames,
-            channels=self.channels,
-            step=area.step,
-        )
-
-    def channel(self, number: int) -> np.ndarray[Any, np.dtype[Any]]:
-        """One channel of the whole ring: shape (buffer_size,), whatever the card's layout."""
-        if not 0 <= number < self.channels:
-            raise errors.ArgumentError(f"channel {number}: there are {self.channels}")
-        self._require_open()
-        return self._mapping.channel(number)
 
     def commit(self, frames: int) -> None:
         """Hand ``frames`` over to the kernel: written ones are played, read ones may be overwritten.
@@ -417,10 +373,3 @@ class MmapIO(BlockIO):
     def _require_open(self) -> None:
         if self.closed:
             raise errors.ClosedError(f"{type(self).__name__} of {self._device.name}: closed")
-
-    def _check(self, code: int, func: str) -> int:
-        if code < 0:
-            if code in {-errno.EBADF, -errno.EBADFD}:
-                self._require_open()
-            raise failure(code, func, self._device.name, self._failures)
-        return code

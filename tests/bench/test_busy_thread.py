@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import resource
 import statistics
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from tests.bench import names
 from tests.bench.contest import Benchmark
 from tests.bench.others import StockRing
 from tests.bench.stage import Stage
+from tests.busy import busy_thread
 
 SERVICES = 2_000
 STOCK_EVERY = 4
@@ -26,19 +26,9 @@ ROOM = 4 * FRAMES
 
 
 @pytest.fixture
-def busy_thread() -> Iterator[None]:
-    done = False
-
-    def spin() -> None:
-        turns = 0
-        while not done:
-            turns += 1
-
-    thread = threading.Thread(target=spin)
-    thread.start()
-    yield
-    done = True
-    thread.join()
+def beside_busy_thread() -> Iterator[None]:
+    with busy_thread():
+        yield
 
 
 def wake_up() -> None:
@@ -78,7 +68,7 @@ class Switches:
         return now._slept != self._slept and now._taken == self._taken
 
 
-@pytest.mark.usefixtures("busy_thread")
+@pytest.mark.usefixtures("beside_busy_thread")
 def test_period_services(benchmark: Benchmark, stage: Stage) -> None:
     ring, peer, stock = stage.ring, stage.peer, StockRing(stage)
     block = np.zeros((FRAMES, 2), "i2")

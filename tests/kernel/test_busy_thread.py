@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import subprocess
-import threading
 from collections.abc import Generator
 from typing import Any
 
@@ -15,30 +14,12 @@ import numpy as np
 import pytest
 
 import alsamm
+from tests.busy import busy_thread
 
 SECONDS, RATE, PERIOD = 10, 48_000, 240
 BUFFER = 2 * PERIOD
 
 pytestmark = pytest.mark.needs("playback")
-
-
-@contextlib.contextmanager
-def busy_thread() -> Generator[None]:
-    """A thread of this process that wants the GIL all the time."""
-    stop = False
-
-    def spin() -> None:
-        n = 0
-        while not stop:
-            n += 1
-
-    thread = threading.Thread(target=spin)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop = True
-        thread.join()
 
 
 @contextlib.contextmanager
