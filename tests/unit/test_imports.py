@@ -15,6 +15,7 @@ PACKAGE = Path(alsamm.__file__).parent
 MAY_IMPORT = {
     "_version": set[str](),
     "errors": set[str](),
+    "account": set[str](),
     "direct.ring": set[str](),
     "_c": {"errors"},
     "enums": {"_c", "errors"},
@@ -22,7 +23,8 @@ MAY_IMPORT = {
     "samples": {"enums", "errors"},
     "wav": {"enums", "errors"},
     "alsalib": {"_c", "device", "enums", "errors", "samples"},
-    "direct": {"_c", "device", "enums", "errors", "samples"},
+    "direct": {"_c", "account", "device", "enums", "errors", "samples"},
+    "stream": {"_c", "account", "alsalib", "device", "direct", "enums", "errors", "samples"},
     "sim": {"_c", "alsalib", "device", "direct", "enums", "errors", "wav"},
 }
 
