@@ -14,6 +14,7 @@ from alsamm.direct.block_io import NOTHING, is_array
 from alsamm.direct.mmap_io import MmapIO
 from alsamm.direct.samples import from_values
 from alsamm.enums import Direction
+from alsamm.samples import is_buffer
 
 __all__ = ["MmapPlayback", "Reserved"]
 
@@ -52,7 +53,7 @@ class MmapPlayback(MmapIO):
                 return frames
         elif is_array(samples):
             result = -errno.ESTALE
-        elif isinstance(samples, Iterable) and not _is_buffer(samples):
+        elif isinstance(samples, Iterable) and not is_buffer(samples):
             return self._write_samples(samples)
         else:
             return self._borrow(self.write, samples)
@@ -118,14 +119,6 @@ class MmapPlayback(MmapIO):
             if error.errno != errno.EIO:
                 raise
             raise TimeoutError(f"{self._device.name}: the card stood still while draining") from None
-
-
-def _is_buffer(samples: object) -> bool:
-    try:
-        memoryview(samples)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] -- asked just here
-    except TypeError:
-        return False
-    return True
 
 
 class Reserved:
