@@ -15,7 +15,7 @@ from alsamm.direct.mmap_io import MmapIO
 from alsamm.direct.samples import from_values
 from alsamm.enums import Direction
 
-__all__ = ["MmapPlayback", "Reserved"]
+__all__ = ["MmapPlayback", "Reserved", "is_buffer"]
 
 _END = object()
 _ndarray = np.ndarray  # looked up once: half of a write's time is Python's own
@@ -52,7 +52,7 @@ class MmapPlayback(MmapIO):
                 return frames
         elif is_array(samples):
             result = -errno.ESTALE
-        elif isinstance(samples, Iterable) and not _is_buffer(samples):
+        elif isinstance(samples, Iterable) and not is_buffer(samples):
             return self._write_samples(samples)
         else:
             return self._borrow(self.write, samples)
@@ -120,7 +120,8 @@ class MmapPlayback(MmapIO):
             raise TimeoutError(f"{self._device.name}: the card stood still while draining") from None
 
 
-def _is_buffer(samples: object) -> bool:
+def is_buffer(samples: object) -> bool:
+    """Whether it exports its memory, so that it is no iterable of samples."""
     try:
         memoryview(samples)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] -- asked just here
     except TypeError:
