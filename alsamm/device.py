@@ -44,8 +44,8 @@ class Holder(Protocol):
         """Software parameters were changed."""
         ...
 
-    def silence(self) -> None:
-        """The PCM was prepared: what is not committed must be silent again."""
+    def prepare(self) -> None:
+        """Make ready to start; what is not committed must be silent, and what was counted is to be remembered."""
         ...
 
     def drain(self, timeout: float | None = None) -> None:

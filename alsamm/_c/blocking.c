@@ -52,6 +52,7 @@ static int sleep_until_woken(struct loop *loop)
     if (ring->no_period_wakeup) /* rule H6 */
         wake = earlier(wake, now + ring->half_period_ns);
     ready = alsamm_poll(ring->pages.fd, ring->capture ? POLLIN : POLLOUT, (int)((wake - now) / NS_PER_MS) + 1, &revents);
+    direct_note_sleep(ring, now);
     if (ready < 0)
         return ready;
     loop->woken = 1;
@@ -60,29 +61,34 @@ static int sleep_until_woken(struct loop *loop)
     return revents & POLLNVAL ? -ENODEV : 0;
 }
 
-static int op(struct alsamm_ring *ring, enum alsamm_op op)
+/* A system that is not awake yet: a nap, without poll, which a suspended PCM does not keep asleep (rule I1). */
+static int nap(struct loop *loop)
 {
-    long ignored;
+    struct pollfd signal = {.fd = loop->signal_fd, .events = POLLIN};
+    long long now = monotonic_ns();
 
-    return alsamm_pcm_op(ring->pages.fd, op, 0, &ignored);
+    if (now >= loop->deadline)
+        return -ETIMEDOUT;
+    if (now >= loop->moved + loop->ring->buffer_ns + 1000 * NS_PER_MS)
+        return -ESTRPIPE;
+    return poll(&signal, 1, (int)(SIGNAL_NS / NS_PER_MS)) > 0 ? -EINTR : 0;
 }
 
-/* An xrun: over, or what the stream's policy says. */
-static int after_xrun(struct loop *loop)
+/* An xrun or a suspend: over, or what the stream's policy says. -ERESTART: gone on from it, and Python is to hear of it. */
+static int after_stop(struct loop *loop, int error)
 {
     struct alsamm_ring *ring = loop->ring;
-    int error;
 
     if (!ring->recover)
-        return -EPIPE;
-    ring->xruns++;
-    error = op(ring, ALSAMM_PREPARE);
-    if (error == 0 && !ring->capture)
-        error = alsamm_fill_silence(ring);
-    return error;
+        return error;
+    error = alsamm_recover(ring);
+    if (error == -EAGAIN)
+        return nap(loop);
+    loop->moved = monotonic_ns();
+    return error == 0 && ring->recover == ALSAMM_RECOVER_AND_TELL ? -ERESTART : error;
 }
 
-/* 0: by the state frames may be moved, if need be after an xrun. */
+/* 0: by the state frames may be moved, if need be after an interruption. */
 static int look_until_movable(struct loop *loop, struct view *now, unsigned long *avail_min)
 {
     for (;;) {
@@ -91,9 +97,11 @@ static int look_until_movable(struct loop *loop, struct view *now, unsigned long
         loop->woken = loop->ask = 0;
         if (error == 0)
             error = may_transfer(loop->ring, now->state);
-        if (error != -EPIPE)
+        if (error == 0 && now->state == SNDRV_PCM_STATE_RUNNING)
+            direct_note_lateness(loop->ring, now, *avail_min);
+        if (error != -EPIPE && error != -ESTRPIPE)
             return error;
-        error = after_xrun(loop);
+        error = after_stop(loop, error);
         if (error < 0)
             return error;
     }
@@ -103,6 +111,7 @@ static int look_until_movable(struct loop *loop, struct view *now, unsigned long
 static int after_overrun(struct loop *loop)
 {
     struct alsamm_ring *ring = loop->ring;
+    struct alsamm_interruption what;
     struct alsamm_snapshot now;
     int error;
 
@@ -113,8 +122,14 @@ static int after_overrun(struct loop *loop)
         return error;
     if (now.state == SNDRV_PCM_STATE_XRUN)
         return 0; /* the next look finds it, and counts it */
-    ring->xruns++;
-    return direct_set_appl_ptr(ring, now.hw_ptr);
+    what = (struct alsamm_interruption){.time_ns = now.tstamp_ns, .frame = direct_frame(ring, now.appl_ptr),
+                                        .lost = ring_avail(1, now.hw_ptr, now.appl_ptr, ring->buffer_size, ring->boundary)};
+    direct_anchor(ring, what.frame + (long long)what.lost, now.hw_ptr);
+    error = direct_set_appl_ptr(ring, now.hw_ptr);
+    if (error < 0)
+        return error;
+    direct_interrupted(ring, &what);
+    return ring->recover == ALSAMM_RECOVER_AND_TELL ? -ERESTART : 0;
 }
 
 /* The frames to move now: a period at the most, so that the card has them early. 0: sleep, for less than avail_min is there;
@@ -150,7 +165,7 @@ int alsamm_write_all(struct alsamm_ring *ring, int signal_fd, int timeout_ms)
         if (error < 0)
             return error;
         if (start_due(ring, &now, 0)) {
-            error = op(ring, ALSAMM_START);
+            error = direct_op(ring, ALSAMM_START);
             if (error < 0)
                 return error;
             continue;
@@ -192,7 +207,7 @@ int alsamm_fill(struct alsamm_ring *ring, int signal_fd, int timeout_ms)
         if (error < 0)
             return error;
         if (now.state == SNDRV_PCM_STATE_PREPARED) {
-            error = op(ring, ALSAMM_START);
+            error = direct_op(ring, ALSAMM_START);
             if (error < 0)
                 return error;
             continue;

@@ -49,6 +49,12 @@ void direct_move(struct alsamm_ring *ring, unsigned long position, unsigned long
 void direct_silence(struct alsamm_ring *ring, unsigned long position, unsigned long frames);
 int direct_read(struct alsamm_ring *ring, const struct view *now, unsigned long frames);
 
+/* recovery.c */
+int direct_op(struct alsamm_ring *ring, enum alsamm_op op);
+void direct_anchor(struct alsamm_ring *ring, long long frame, unsigned long pointer);
+void direct_interrupted(struct alsamm_ring *ring, const struct alsamm_interruption *what);
+long long direct_frame(const struct alsamm_ring *ring, unsigned long appl_ptr);
+
 static inline long long monotonic_ns(void)
 {
     struct timespec now;
@@ -146,6 +152,24 @@ static inline int look_closely(struct alsamm_ring *ring, struct view *out)
     return 0;
 }
 
+/* For a stream's statistics: how long the blocking calls slept, and how late they looked. */
+static inline void direct_note_sleep(struct alsamm_ring *ring, long long since_ns)
+{
+    long long slept = monotonic_ns() - since_ns;
+
+    ring->waited_ns += slept;
+    if (slept > ring->longest_wait_ns)
+        ring->longest_wait_ns = slept;
+}
+
+static inline void direct_note_lateness(struct alsamm_ring *ring, const struct view *now, unsigned long avail_min)
+{
+    unsigned long avail = available(ring, now);
+
+    if (avail > avail_min && avail - avail_min > ring->latest)
+        ring->latest = avail - avail_min;
+}
+
 /* Rule G6: the kernel starts nothing when appl_ptr moves by mmap. */
 static inline long start_due(const struct alsamm_ring *ring, const struct view *before, unsigned long committed)
 {
@@ -162,11 +186,14 @@ static inline long start_due(const struct alsamm_ring *ring, const struct view *
 /* 0, or ALSAMM_START_DUE. */
 static inline long publish(struct alsamm_ring *ring, const struct view *now, unsigned long frames)
 {
+    unsigned long next = ring_advance(now->appl_ptr, frames, ring->boundary);
     int error;
 
     if (frames == 0)
         return 0;
-    error = direct_set_appl_ptr(ring, ring_advance(now->appl_ptr, frames, ring->boundary));
+    if (next < now->appl_ptr)
+        direct_anchor(ring, direct_frame(ring, now->appl_ptr) + (long long)frames, next);
+    error = direct_set_appl_ptr(ring, next);
     if (error == 0 && !ring->capture && !ring->pages.control) /* taken in any state (rule D8), and told which */
         error = may_transfer(ring, ring->last.state);
     return error < 0 ? error : start_due(ring, now, frames);

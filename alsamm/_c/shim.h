@@ -128,6 +128,22 @@ struct alsamm_block {
     void *array;                /* the numpy array that says so; NULL: there is no block */
 };
 
+/* The card counts from 0 again after PREPARE and at the boundary; a stream's frames are counted for ever. */
+struct alsamm_anchor {
+    long long frame;            /* the number in the stream of the frame that ... */
+    unsigned long pointer;      /* ... appl_ptr counts so; anew whenever appl_ptr goes back */
+    unsigned int version;       /* odd while the two are being changed */
+};
+
+struct alsamm_interruption {    /* a stop of the card, which recovery.c has mended */
+    int suspended;              /* else an xrun */
+    long long time_ns, gap_ns;  /* of the PCM's clock; until it ran again, 0 where that is left to the caller */
+    long long frame;            /* the first one lost, or that would have been */
+    unsigned long lost, silence;
+};
+
+enum { ALSAMM_INTERRUPTIONS = 16 };
+
 struct alsamm_ring {
     struct alsamm_pages pages;
     struct alsamm_answer last;
@@ -153,8 +169,23 @@ struct alsamm_ring {
     struct alsamm_block block;  /* what fast_take took last */
     unsigned long takes;        /* how often it took something */
     long done;                  /* frames that the last write or read moved, or has moved so far */
-    int recover;                /* the blocking calls go on after an xrun... */
-    unsigned long xruns;        /* ... and count it here */
+
+    int recover;                /* what the blocking calls do after an xrun or a suspend: enum alsamm_recovery */
+    unsigned long refill;       /* frames of silence that playback begins anew with; 0: it waits for start_threshold */
+    struct alsamm_ring *partner; /* of duplex: what stops one stops both, and both begin anew together; or NULL */
+    int linked;                 /* with the partner, in the kernel: one PREPARE and one START do for both */
+    struct alsamm_anchor anchor;
+    unsigned long xruns, suspends, interrupted; /* the last is the sum */
+    long long lost;             /* frames, of all interruptions */
+    struct alsamm_interruption interruptions[16]; /* the last ALSAMM_INTERRUPTIONS: number n at n modulo that */
+    long long waited_ns, longest_wait_ns; /* asleep in the blocking calls */
+    unsigned long latest;       /* the most frames by which avail was more than avail_min when a blocking call looked */
+};
+
+enum alsamm_recovery {
+    ALSAMM_RAISE,               /* -EPIPE, -ESTRPIPE */
+    ALSAMM_RECOVER,             /* go on */
+    ALSAMM_RECOVER_AND_TELL     /* go on, but come back first, with -ERESTART: call again */
 };
 
 struct alsamm_spans {           /* the one or two runs of frames that can be moved now */
@@ -201,6 +232,24 @@ long fast_read(struct alsamm_ring *ring);
 long alsamm_read(struct alsamm_ring *ring);
 long alsamm_peek(struct alsamm_ring *ring);         /* a read that commits nothing */
 int alsamm_fill_silence(struct alsamm_ring *ring);
+
+/* ---- recovery.c: PREPARE and xruns, for a stream whose frames are counted on ---- */
+
+int alsamm_prepare(struct alsamm_ring *ring);
+/* After an xrun or a suspend, of the partner too. -EAGAIN: the system is not awake yet; -EBADFD: nothing to recover from. */
+int alsamm_recover(struct alsamm_ring *ring);
+long long fast_frame(struct alsamm_ring *ring);             /* the number of the next frame to commit */
+int fast_set_frame(struct alsamm_ring *ring, long long frame);
+
+struct alsamm_place {           /* a frame and the time at which the card was there; they belong together */
+    long long frame, time_ns;
+    int state;
+};
+int fast_place(struct alsamm_ring *ring, struct alsamm_place *out); /* any thread */
+/* START at a time of CLOCK_MONOTONIC. -EINTR: a signal, or time to look whether one came: call again to go on. */
+int alsamm_start_at(struct alsamm_ring *ring, long long when_ns);
+
+/* ---- blocking.c, wait.c ---- */
 
 /* From frame ring->done of the block to its end. 0: all is moved; -ETIMEDOUT; -EIO: the card stands still; -EDEADLK: it
  * never will move; -EINTR: a signal, which Python must see: then call again to go on. */

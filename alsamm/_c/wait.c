@@ -37,6 +37,8 @@ static int enough(struct alsamm_ring *ring, int fresh, int kept)
         return error;
     if (ring->capture && seen.state == SNDRV_PCM_STATE_PREPARED)
         return -EDEADLK; /* it would never wake (rule I5) */
+    if (seen.state == SNDRV_PCM_STATE_RUNNING)
+        direct_note_lateness(ring, &seen, avail_min);
     if (seen.state == SNDRV_PCM_STATE_DRAINING) /* a capture's: what is there is all that will come */
         return available(ring, &seen) > 0 ? 1 : -EBADFD;
     return available(ring, &seen) >= avail_min;
@@ -61,6 +63,7 @@ int alsamm_wait(struct alsamm_ring *ring, int timeout_ms)
         ready = alsamm_poll(ring->pages.fd, ring->capture ? POLLIN : POLLOUT,
                             ms_until(deadline < come_back ? deadline : come_back,
                                      ring->no_period_wakeup ? nap_ns(ring) : SIGNAL_NS), &revents);
+        direct_note_sleep(ring, now);
         if (ready < 0)
             return ready;
         if (revents & POLLNVAL)

@@ -78,9 +78,10 @@ class PcmStream:
 
         A mapped playback ring is filled with silence first, as the kernel leaves in it what was there.
         """
-        self._road.prepare()
-        if (holder := self._held()) is not None and self._direction == Direction.PLAYBACK:
-            holder.silence()
+        if (holder := self._held()) is not None:
+            holder.prepare()
+        else:
+            self._road.prepare()
 
     def start(self) -> None:
         """Start (snd_pcm_start). StateError outside PREPARED; Underrun when there is nothing to play (rule G)."""

@@ -29,6 +29,7 @@ NOTHING: Any = object()
 """No array, and nothing that a caller could hand over."""
 
 _START_DUE: int = lib.ALSAMM_START_DUE
+_COME_BACK = (-errno.EINTR, -errno.ERESTART)
 _fast_take = lib.fast_take
 
 
@@ -68,11 +69,6 @@ class BlockIO(KernelOps):
     def frames_done(self) -> int:
         """How many frames the last write or read moved, whatever ended it: also an exception, also Ctrl-C."""
         return int(self._ring.done)
-
-    @property
-    def xruns(self) -> int:
-        """How many xruns the blocking calls were told to recover from, and did."""
-        return int(self._ring.xruns)
 
     def _take(self, array: _Array) -> None:
         """Make an array the block that C works on, checked once.
@@ -184,7 +180,7 @@ class BlockIO(KernelOps):
             return self._frames
         if result == -errno.ESTALE:
             self._take(samples)
-        self._ring.recover = recover
+        self._ring.recover = self._policy(recover)
         if (result := self._loop(samples, loop, end)) < 0:
             self._explain(result, timeout)
         return self._frames
@@ -196,13 +192,23 @@ class BlockIO(KernelOps):
         # So that a signal's handler that writes here itself takes its own array, and is found out.
         self._array = NOTHING
         with SignalFd() as signals:
-            while (result := loop(ring, signals.fd, _milliseconds_to(end))) == -errno.EINTR:
+            while (result := loop(ring, signals.fd, _milliseconds_to(end))) in _COME_BACK:
                 signals.clear()
+                if result == -errno.ERESTART:
+                    self._tell()
                 if ring.takes != takes:
                     raise errors.StateError(f"{self._label}: a signal's handler used the ring that it interrupted")
         self._array = samples
         del pin
         return result
+
+    def _policy(self, recover: bool) -> int:
+        """What C is to do about an xrun."""
+        raise NotImplementedError
+
+    def _tell(self) -> None:
+        """Tell of interruptions."""
+        raise NotImplementedError
 
     def _explain(self, result: int, timeout: float | None) -> None:
         """Raise what a negative result of a loop means."""

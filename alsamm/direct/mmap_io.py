@@ -16,7 +16,7 @@ from alsamm.direct.mapping import Mapping, channels_of
 from alsamm.direct.pages import Pages, Transports
 from alsamm.direct.status import Status, state_of
 from alsamm.direct.sync_ptr import SyncPtrStatus
-from alsamm.direct.view_io import ViewIO
+from alsamm.direct.timeline import TimelineIO
 from alsamm.enums import Access, Direction, State
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ _wait_patiently = lib.alsamm_wait_patiently
 _MMAP_ACCESSES = (Access.MMAP_INTERLEAVED, Access.MMAP_NONINTERLEAVED, Access.MMAP_COMPLEX)
 
 
-class MmapIO(ViewIO):
+class MmapIO(TimelineIO):
     """What playback and capture share: a configured PCM's ring and pointers, in our own address space.
 
     It owns the stream from here on: start, drop, drain and the pointers go straight to the kernel. Leaving ``with``
@@ -243,11 +243,6 @@ class MmapIO(ViewIO):
             self.start()
 
     # ---- state ----
-
-    def prepare(self) -> None:
-        """Make ready to start: both pointers to 0, the ring silent (SNDRV_PCM_IOCTL_PREPARE, rule G)."""
-        super().prepare()
-        self.silence()
 
     def wait(self, timeout: float | None = None) -> None:
         """Sleep until avail_min frames can be moved. ``timeout`` in seconds; None is one buffer and a second.

@@ -15,8 +15,8 @@ PACKAGE = Path(alsamm.__file__).parent
 MAY_IMPORT = {
     "_version": set[str](),
     "errors": set[str](),
+    "account": set[str](),
     "direct.ring": set[str](),
-    "account": set(),
     "_c": {"errors"},
     "enums": {"_c", "errors"},
     "device": {"enums"},
@@ -24,18 +24,8 @@ MAY_IMPORT = {
     "wav": {"enums", "errors"},
     "alsalib": {"_c", "device", "enums", "errors", "samples"},
     "conversion": {"_c", "enums", "errors"},
-    "direct": {"_c", "conversion", "device", "enums", "errors", "samples"},
-    "stream": {
-        "_c",
-        "account",
-        "alsalib",
-        "conversion",
-        "device",
-        "direct",
-        "enums",
-        "errors",
-        "samples",
-    },
+    "direct": {"_c", "account", "conversion", "device", "enums", "errors", "samples"},
+    "stream": {"_c", "account", "alsalib", "conversion", "device", "direct", "enums", "errors", "samples"},
     "sim": {"_c", "alsalib", "device", "direct", "enums", "errors", "wav"},
 }
 
