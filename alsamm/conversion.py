@@ -1,4 +1,4 @@
-"""What a caller's samples have to become to be a PCM's, or a PCM's to be the caller's (``_c/convert.h`` has the rule)."""
+"""A caller's samples into a PCM's own, and back; ``_c/convert.h`` has the rule."""
 
 from __future__ import annotations
 

@@ -14,8 +14,9 @@ from alsamm.direct.block_io import NOTHING, is_array
 from alsamm.direct.mmap_io import MmapIO
 from alsamm.direct.samples import from_values
 from alsamm.enums import Direction
+from alsamm.samples import is_buffer
 
-__all__ = ["MmapPlayback", "Reserved", "is_buffer"]
+__all__ = ["MmapPlayback", "Reserved"]
 
 _END = object()
 _ndarray = np.ndarray  # looked up once: half of a write's time is Python's own
@@ -118,15 +119,6 @@ class MmapPlayback(MmapIO):
             if error.errno != errno.EIO:
                 raise
             raise TimeoutError(f"{self._device.name}: the card stood still while draining") from None
-
-
-def is_buffer(samples: object) -> bool:
-    """Whether it exports its memory, so that it is no iterable of samples."""
-    try:
-        memoryview(samples)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] -- asked just here
-    except TypeError:
-        return False
-    return True
 
 
 class Reserved:

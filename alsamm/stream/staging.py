@@ -35,8 +35,10 @@ class Staging:
     def __init__(self, geometry: Geometry, dtype: DTypeLike | None, *, dither: bool, capture: bool) -> None:
         own = geometry.format
         self.held, self._converter = conversion(dtype, own, dither=dither, capture=capture)
-        frames = max(1, min(geometry.period_size, _MOST_SAMPLES // geometry.channels))
-        self.array: _Array = np.zeros((frames, geometry.channels, *own.dtype.shape), own.dtype.base)
+        shape = (geometry.period_size, geometry.channels, *own.dtype.shape)
+        self.array: _Array = np.zeros(shape, own.dtype.base)
+        self.most = max(1, min(len(self.array), _MOST_SAMPLES // geometry.channels))
+        """Frames to be moved at once through ``array``."""
         self.first = self.last = 0
         # Rule F6: the bits beside the value are anything. With a converter they are not looked at.
         padded = own.physical_width == 32 > own.width  # noqa: PLR2004 -- bits
@@ -57,14 +59,14 @@ class Staging:
         return self._converter is None and block.flags.c_contiguous
 
     def put(self, block: _Array, frame: int) -> _Array:
-        """The caller's block as the PCM's own samples, side by side: itself, or as much of it as ``array`` holds.
+        """The caller's block as the PCM's own samples, side by side: itself, or its first frames up to ``most``.
 
         ``frame``: the number of its first frame, for the dither.
         """
         if self.takes_as_it_is(block):
             return block
         self.forget()
-        block = block[: len(self.array)]
+        block = block[: self.most]
         own = self.array[: len(block)]
         self._copy(own, block, frame)
         return own
