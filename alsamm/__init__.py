@@ -1,6 +1,10 @@
 """Sound through the kernel's own memory: alsa-lib sets a card up, then samples and pointers move by themselves."""
 
 from alsamm._version import __version__
+from alsamm.account import (
+    Interruption,
+    Position,
+)
 from alsamm.alsalib import (
     PCM,
     Card,
@@ -53,6 +57,16 @@ from alsamm.errors import (
     WouldBlockError,
     XrunError,
 )
+from alsamm.stream import (
+    CaptureStream,
+    ClockModel,
+    DuplexStream,
+    PlaybackStream,
+    Stats,
+    capture,
+    duplex,
+    playback,
+)
 
 __all__ = [
     "PCM",
@@ -62,7 +76,9 @@ __all__ = [
     "ArgumentError",
     "ArgumentTypeError",
     "CaptureIter",
+    "CaptureStream",
     "Card",
+    "ClockModel",
     "ClockType",
     "ClosedError",
     "Control",
@@ -72,9 +88,11 @@ __all__ = [
     "DeviceLostError",
     "DeviceNotFoundError",
     "Direction",
+    "DuplexStream",
     "Format",
     "Geometry",
     "HwParams",
+    "Interruption",
     "Interval",
     "MmapCapture",
     "MmapPlayback",
@@ -82,9 +100,12 @@ __all__ = [
     "ParameterError",
     "PcmInfo",
     "PcmStatus",
+    "PlaybackStream",
+    "Position",
     "RawSamples",
     "State",
     "StateError",
+    "Stats",
     "Status",
     "SuspendedError",
     "SwParams",
@@ -96,6 +117,9 @@ __all__ = [
     "WouldBlockError",
     "XrunError",
     "__version__",
+    "capture",
     "cards",
+    "duplex",
     "pcms",
+    "playback",
 ]

@@ -11,7 +11,7 @@ from alsamm import errors
 if TYPE_CHECKING:
     from alsamm.enums import Format
 
-__all__ = ["as_frames"]
+__all__ = ["as_frames", "is_buffer"]
 
 _Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -35,6 +35,15 @@ def as_frames(samples: object, format: Format, channels: int) -> _Array:  # noqa
         shape = ", ".join(map(str, ("frames", *wanted)))
         raise errors.ArgumentError(f"the array's shape is {array.shape}; the PCM takes ({shape})")
     return array
+
+
+def is_buffer(samples: object) -> bool:
+    """Whether it lends its memory (a memoryview can be had of it)."""
+    try:
+        memoryview(samples)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] -- asked just here
+    except TypeError:
+        return False
+    return True
 
 
 def _from_buffer(buffer: object, format: Format, channels: int) -> _Array:  # noqa: A002 -- ALSA's word

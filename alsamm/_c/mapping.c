@@ -73,7 +73,13 @@ void *alsamm_reserve(size_t length)
 
 int alsamm_unmap(void *address, size_t length)
 {
-    return sim_munmap(address, length);
+    return sim_munmap(address, length, 0);
+}
+
+/* In one step, so that a view which somebody looks at meanwhile never looks at nothing. */
+int alsamm_blank(void *address, size_t length)
+{
+    return sim_munmap(address, length, 1);
 }
 
 void alsamm_unmap_page(void *page)

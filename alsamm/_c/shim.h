@@ -65,6 +65,7 @@ int alsamm_map_data(int fd, long long offset, size_t length, int writable, void 
 void *alsamm_reserve(size_t length);
 void alsamm_unmap_page(void *page);
 int alsamm_unmap(void *address, size_t length);
+int alsamm_blank(void *address, size_t length);     /* unmaps, and leaves zeros in the place */
 int alsamm_forked(void *address, size_t length);
 size_t alsamm_page_size(void);
 

@@ -19,7 +19,8 @@ struct sim_pcm *sim_find(int fd);
 int sim_ioctl(struct sim_pcm *pcm, int fd, unsigned long request, void *argument);
 int sim_poll(struct sim_pcm *pcm, int events, int timeout_ms, int *revents);
 int sim_mmap(struct sim_pcm *pcm, int fd, long long offset, size_t length, int prot, void *at, void **out);
-int sim_munmap(void *address, size_t length);    /* munmap of anything; mappings of a card are counted off with it */
+/* munmap of anything, or with blank memory put in its place; mappings of a card are counted off with it */
+int sim_munmap(void *address, size_t length, int blank);
 
 /* ---- for sim_plugin.c, which cannot see the kernel's ioctl numbers ---- */
 

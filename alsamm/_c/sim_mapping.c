@@ -152,18 +152,27 @@ static void release_all(struct mapping *gone)
     }
 }
 
+static int clear(void *address, size_t length, int blank)
+{
+    void *instead = MAP_FAILED;
+
+    if (!blank)
+        return munmap(address, length) < 0 ? -errno : 0;
+    instead = mmap(address, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+    return instead == MAP_FAILED ? -errno : 0;
+}
+
 /* Both under one lock: another thread that is given the same place would else find its substream busy for a moment. */
-int sim_munmap(void *address, size_t length)
+int sim_munmap(void *address, size_t length, int blank)
 {
     struct mapping *gone = NULL;
-    int error = 0;
+    int error;
 
     if (atomic_load_explicit(&mappings_count, memory_order_relaxed) == 0)
-        return munmap(address, length) < 0 ? -errno : 0;
+        return clear(address, length, blank);
     pthread_mutex_lock(&mappings_lock);
-    if (munmap(address, length) < 0)
-        error = -errno;
-    else
+    error = clear(address, length, blank);
+    if (error == 0)
         gone = take_out(address, (const char *)address + length);
     pthread_mutex_unlock(&mappings_lock);
     release_all(gone);

@@ -75,6 +75,11 @@ class PCM(PcmStream):
         return string(lib.snd_pcm_type_name(lib.snd_pcm_type(self.handle)))
 
     @property
+    def is_kernel(self) -> bool:
+        """Whether it is one of the kernel's own (or a software card's), which alone can be mapped."""
+        return self._open.is_kernel
+
+    @property
     def info(self) -> PcmInfo:
         """Card, device and names (snd_pcm_info)."""
         info = PcmInfo.blank()
@@ -183,7 +188,7 @@ class PCM(PcmStream):
         defaults = SwParams(self)
         defaults.tstamp, defaults.tstamp_type = True, ClockType.MONOTONIC
         install(defaults)
-        if self._open.is_kernel and hw.access in (Access.MMAP_INTERLEAVED, Access.MMAP_NONINTERLEAVED):
+        if self.is_kernel and hw.access in (Access.MMAP_INTERLEAVED, Access.MMAP_NONINTERLEAVED):
             check(lib.alsamm_hide_ring_from_children(handle), "snd_pcm_mmap_begin", self._name)
 
     @contextmanager
@@ -227,7 +232,7 @@ class PCM(PcmStream):
 
     def kernel_fd(self) -> int:
         """See Device. The descriptor is this PCM's own: it is not to be closed, nor used after ``close``."""
-        if not self._open.is_kernel:
+        if not self.is_kernel:
             raise errors.UnsupportedError(
                 f"{self._name} is a {self.type_name} PCM: only the kernel's own (hw:…) can be mapped; what a plugin"
                 " plays is not what lies in the card's memory"

@@ -70,9 +70,9 @@ def check_layout(channels: list[Channel], access: Access, width: int, device: st
 class Mapping:
     """The ring, mapped once for each distinct offset, and the numpy array over it.
 
-    An array keeps the memory mapped until the last view of it is gone (numpy -> memoryview -> ffi.buffer -> ffi.gc), so
-    no view can touch memory that is not there. The kernel counts the mapping: while it lives the card cannot be
-    configured and is not free (rules C9, C10).
+    An array keeps its memory until the last view of it is gone (numpy -> memoryview -> ffi.buffer -> ffi.gc), so no view
+    can touch memory that is not there. The kernel counts the mapping, and while it lives the card cannot be configured
+    and is not free (rules C9, C10); so once we let go, blank memory takes its place under the views that are left.
     """
 
     def __init__(self, fd: int, channels: list[Channel], geometry: Geometry, *, writable: bool, device: str) -> None:
@@ -137,16 +137,16 @@ class Mapping:
         """One channel: shape (buffer_size,), or (buffer_size, 3)."""
         return self._view(self._places[number], (self._geometry.buffer_size,), (self._steps[number],))
 
-    def release(self) -> bool:
-        """Let go; whether the memory is unmapped now, which live views prevent."""
+    def release(self) -> None:
+        """Let go of the card's memory. Views that are alive show zeros from here on."""
         self.array = None
         self.addresses = []
         del self._bytes
-        if self._watch() is not None:
+        if self._watch() is None:
+            ffi.release(self.memory)
+        else:
+            lib.alsamm_blank(self.memory, self.length)
             del self.memory
-            return False
-        ffi.release(self.memory)
-        return True
 
 
 class _Unmapper:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import sys
 import time
-import warnings
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from alsamm import errors
@@ -297,22 +296,16 @@ class MmapIO(TimelineIO):
     def close(self) -> None:
         """Unmap, at once; the stream is left as it is. Twice is harmless.
 
-        Views that are still alive keep the memory mapped and the card busy (rule C10): ResourceWarning.
+        Views that are still alive, such as a loop's variable, show zeros from here on; what is written there is lost.
         """
         if self._closed:
             return
         self._closed = True
         self._ring.areas = ffi.NULL
         self._let_go()
-        unmapped = self._mapping.release()
+        self._mapping.release()
         self._pages.close()
         self._device.detach(self)
-        if not unmapped:
-            warnings.warn(
-                f"{self._device.name}: closed while numpy views of its ring are alive; the card is busy until they die",
-                ResourceWarning,
-                stacklevel=2,
-            )
 
     def __enter__(self) -> Self:
         return self

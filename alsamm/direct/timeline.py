@@ -27,6 +27,7 @@ class TimelineIO(ViewIO):
     on_interruption: Callable[[Interruption], None] | None = None
     """Called after each recovery, from the call in which it happened; an exception of its own ends that call."""
     _heard_of = 0
+    _partner: TimelineIO | None = None
 
     # ---- where it is ----
 
@@ -109,6 +110,25 @@ class TimelineIO(ViewIO):
             time.sleep(_NAP)
         self._check(code, "recover")
         self._tell()
+        if self._partner is not None:
+            self._partner._tell()  # noqa: SLF001 -- of the same class
+
+    def pair_with(self, partner: TimelineIO, *, linked: bool) -> None:
+        """Duplex: from here on what stops one stops both, and a recovery is both's; ``linked`` in the kernel.
+
+        Synchronization: both have one owner.
+        """
+        for ring, other in ((self, partner), (partner, self)):
+            ring._partner = other
+            ring._ring.partner = other._ring
+            ring._ring.linked = linked
+
+    def part(self) -> None:
+        """End ``pair_with``, for both."""
+        for ring in (self, self._partner):
+            if ring is not None:
+                ring._ring.partner, ring._ring.linked = ffi.NULL, False
+                ring._partner = None
 
     @property
     def refill(self) -> int:

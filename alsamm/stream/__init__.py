@@ -1,0 +1,21 @@
+"""Streams that people write: playback, capture, duplex, on any device."""
+
+from alsamm.stream.aio import AsyncCapture, AsyncPlayback
+from alsamm.stream.capture import CaptureStream, capture
+from alsamm.stream.clock import ClockModel
+from alsamm.stream.duplex import DuplexStream, duplex
+from alsamm.stream.playback import PlaybackStream, playback
+from alsamm.stream.stats import Stats
+
+__all__ = [
+    "AsyncCapture",
+    "AsyncPlayback",
+    "CaptureStream",
+    "ClockModel",
+    "DuplexStream",
+    "PlaybackStream",
+    "Stats",
+    "capture",
+    "duplex",
+    "playback",
+]

@@ -1,0 +1,188 @@
+"""Streams for asyncio: ``async with alsamm.playback(...) as out`` gives one whose calls are awaited."""
+
+from __future__ import annotations
+
+import asyncio
+import select
+from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+
+import numpy as np
+
+from alsamm import errors
+from alsamm.enums import State
+from alsamm.samples import as_frames, is_buffer
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from alsamm.enums import Format
+    from alsamm.stream.base import DeviceStream
+    from alsamm.stream.capture import CaptureStream
+    from alsamm.stream.playback import PlaybackStream
+
+__all__ = ["AsyncCapture", "AsyncPlayback", "AsyncStream", "Awaitable"]
+
+_Array = np.ndarray[Any, np.dtype[Any]]
+_A = TypeVar("_A", bound="AsyncStream")
+
+
+class AsyncStream:
+    """What both directions do. The synchronous stream is ``stream``; all that it can tell can be asked of it.
+
+    One task at a time; other tasks run while it waits. A call that is cancelled loses no frame, and the stream goes on.
+
+    Synchronization: the event loop's thread.
+    """
+
+    def __init__(self, stream: DeviceStream) -> None:
+        self.stream: DeviceStream = stream
+
+    async def ready(self, timeout: float | None = None) -> None:
+        """Return when the card has something to tell: room, frames, or an error that the next call raises.
+
+        ``timeout``, seconds; None: a buffer's time and a second. Raises TimeoutError.
+        """
+        stream = self.stream
+        seconds = stream.buffer_size / stream.rate + 1 if timeout is None else timeout
+        loop = asyncio.get_running_loop()
+        woken: asyncio.Future[list[tuple[int, int]]] = loop.create_future()
+        descriptors = stream.pcm.poll_descriptors()
+        for fd, events in descriptors:
+            if events & select.POLLIN:
+                loop.add_reader(fd, _wake, woken, fd, select.POLLIN)
+            if events & select.POLLOUT:
+                loop.add_writer(fd, _wake, woken, fd, select.POLLOUT)
+        try:
+            # alsa-lib's plugins must be told what woke them before they look at what there is.
+            stream.pcm.poll_revents(await asyncio.wait_for(woken, seconds))
+        except asyncio.TimeoutError:  # until Python 3.11 another one than the built-in
+            raise TimeoutError(f"{stream.device}: the card stands still") from None
+        finally:
+            for fd, _ in descriptors:
+                loop.remove_reader(fd)
+                loop.remove_writer(fd)
+
+    async def drain(self, timeout: float | None = None) -> None:
+        """As the stream's ``drain``, in a thread, for it waits."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Stop at once and close."""
+        self.stream.close()
+
+
+def _wake(woken: asyncio.Future[list[tuple[int, int]]], fd: int, events: int) -> None:
+    if not woken.done():
+        woken.set_result([(fd, events)])
+
+
+class AsyncPlayback(AsyncStream):
+    """A PlaybackStream to be awaited."""
+
+    stream: PlaybackStream
+
+    def __init__(self, stream: PlaybackStream) -> None:
+        super().__init__(stream)
+        self.frames_done = 0
+        """How many frames the last ``write`` has written, also if it was cancelled."""
+
+    async def write(self, samples: Any) -> int:
+        """Write every frame, other tasks running while the buffer is full; gives how many, which is all.
+
+        ``samples`` as PlaybackStream.write takes them, and also an asynchronous iterable of blocks. What is written when
+        it is cancelled stays written, ``frames_done`` of it: write the rest again, or not. Raises as the stream's;
+        TimeoutError when the card stands still for a buffer and a second.
+        """
+        self.frames_done = 0
+        if isinstance(samples, AsyncIterable):
+            async for block in samples:
+                await self._write(block)
+        elif isinstance(samples, np.ndarray) or is_buffer(samples) or not isinstance(samples, Iterable):
+            await self._write(samples)
+        else:
+            for block in samples:
+                await self._write(block)
+        return self.frames_done
+
+    async def _write(self, samples: Any) -> None:
+        stream = self.stream
+        block = as_frames(samples, stream.array_format, stream.channels)
+        done = 0
+        while True:
+            written = stream.write_available(block[done:])
+            done += written
+            self.frames_done += written
+            if done == len(block):
+                return
+            if not written:
+                await self.ready()
+
+    async def drain(self, timeout: float | None = None) -> None:
+        """Play what was written to its end. Cancelled: it stops at once. Else as PlaybackStream.drain."""
+        work = asyncio.get_running_loop().run_in_executor(None, self.stream.drain, timeout)
+        try:
+            await asyncio.shield(work)
+        except asyncio.CancelledError:
+            self.stream.pcm.drop()
+            await asyncio.wait([work])
+            work.exception()
+            raise
+
+
+class AsyncCapture(AsyncStream):
+    """A CaptureStream to be awaited: ``await mic.read(480)``, ``async for block in mic``."""
+
+    stream: CaptureStream
+
+    def __init__(self, stream: CaptureStream) -> None:
+        super().__init__(stream)
+
+    async def read(self, frames: int | None = None) -> _Array:
+        """Read exactly ``frames`` (None: a period); gives a new array (frames, channels), yours to keep.
+
+        Cancelled, it loses nothing: the next read begins with what it had. Raises as CaptureStream.read; TimeoutError
+        when the card stands still for a buffer and a second.
+        """
+        stream = self.stream
+        count = stream.period_size if frames is None else frames
+        if count < 0:
+            raise errors.ArgumentError(f"{count} frames: 0 or more")
+        array = np.empty((count, stream.channels, *stream.dtype.shape), stream.dtype.base)
+        done = 0
+        try:
+            while True:
+                got = len(stream.read_available(array[done:]))
+                done += got
+                if done == count:
+                    return array
+                if not got:
+                    await self.ready()
+        except BaseException:
+            stream.keep(array[:done])
+            raise
+
+    async def __aiter__(self) -> AsyncIterator[_Array]:
+        while not self.stream.closed:
+            yield await self.read()
+
+    async def drain(self, timeout: float | None = None) -> None:
+        """Nothing is to be waited for."""
+
+
+class Awaitable(Generic[_A]):
+    """``async with`` for a stream."""
+
+    _async: ClassVar[Any]
+
+    async def __aenter__(self) -> _A:
+        self._awaited: _A = self._async(self)
+        return self._awaited
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        stream = self._awaited.stream
+        try:
+            if kind is None and not stream.closed and stream.state in (State.RUNNING, State.PREPARED, State.XRUN):
+                await self._awaited.drain()
+        finally:
+            stream.close()

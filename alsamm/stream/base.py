@@ -1,0 +1,309 @@
+"""DeviceStream: what playback and capture streams share."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+import numpy as np
+
+from alsamm import errors
+from alsamm.account import Interruption, Position
+from alsamm.enums import Format, State
+from alsamm.stream.clock import ClockModel
+from alsamm.stream.stats import Stats
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from alsamm.alsalib import PCM
+    from alsamm.stream.io import StreamIO
+
+__all__ = ["DeviceStream", "Policy"]
+
+_Array = np.ndarray[Any, np.dtype[Any]]
+_T = TypeVar("_T")
+Policy = Literal["recover", "raise"] | Callable[[Interruption], None]
+"""What to do about xruns and suspends; see ``playback``."""
+
+
+class DeviceStream:
+    """One direction of a device, open and configured.
+
+    Everything that was granted can be read, and ``repr`` shows it. Frames are numbered from 0, in the order in which
+    they are written or read; what an interruption lost is numbered too.
+
+    Leaving ``with`` normally plays what was written to its end, or stops capturing; leaving by an exception stops at
+    once. After an unplug every call raises DeviceLostError.
+
+    Synchronization: one thread at a time writes, reads, starts, stops and closes; ``time``, ``time_at``, ``frame_at``,
+    ``stats``, ``interruptions`` and what was granted may be read from any thread.
+    """
+
+    def __init__(self, pcm: PCM, io: StreamIO, on_xrun: Policy) -> None:
+        if on_xrun not in ("recover", "raise") and not callable(on_xrun):
+            io.close()
+            pcm.close()
+            raise errors.ArgumentError(f"on_xrun {on_xrun!r}: 'recover', 'raise' or a function of the Interruption")
+        self._pcm = pcm
+        self._io = io
+        self.recovers = on_xrun != "raise"
+        if callable(on_xrun):
+            io.on_interruption = on_xrun
+        self._clock = ClockModel(_exact_rate(pcm))
+        self._clock_heard_of = 0
+        self._moved = 0
+        self._dropped = 0
+        self._staged = False
+        self._started_ns: int | None = None
+
+    # ---- what was granted ----
+
+    @property
+    def device(self) -> str:
+        """The PCM's name."""
+        return self._pcm.name
+
+    @property
+    def pcm(self) -> PCM:
+        """The PCM below, for what streams do not have. It is the stream's: do not close it."""
+        return self._pcm
+
+    @property
+    def rate(self) -> int:
+        """Frames a second."""
+        return self._io.geometry.rate
+
+    @property
+    def channels(self) -> int:
+        """Samples in a frame."""
+        return self._io.geometry.channels
+
+    @property
+    def format(self) -> Format:
+        """What a sample is in the card."""
+        return self._io.geometry.format
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """What a sample is in your arrays; where it is not the card's, it is converted on the way."""
+        return self._io.dtype
+
+    @property
+    def array_format(self) -> Format:
+        """The format that ``dtype`` is of: ``format``, where nothing is converted."""
+        return self.format if self.dtype == self.format.dtype else Format.from_dtype(self.dtype)
+
+    @property
+    def period_size(self) -> int:
+        """Frames between two interrupts of the card."""
+        return self._io.geometry.period_size
+
+    @property
+    def buffer_size(self) -> int:
+        """Frames of the whole buffer."""
+        return self._io.geometry.buffer_size
+
+    @property
+    def transport(self) -> str:
+        """How samples and pointers travel: ``mapped``, ``SYNC_PTR``, a mixture of them, or ``alsa-lib``."""
+        return str(self._io.transport)
+
+    # ---- what it is doing ----
+
+    @property
+    def state(self) -> State:
+        """What the PCM is doing."""
+        return State.OPEN if self.closed else self._io.state
+
+    @property
+    def closed(self) -> bool:
+        """Whether ``close`` was called, or this process was forked from the owner's."""
+        return self._io.closed
+
+    @property
+    def frame(self) -> int:
+        """The number of the next frame to be written or read."""
+        return self._io.frame
+
+    @property
+    def frames_done(self) -> int:
+        """How many frames the last blocking call moved, whatever ended it."""
+        return self._io.frames_done
+
+    @property
+    def interruptions(self) -> list[Interruption]:
+        """The last sixteen xruns and suspends that were recovered from."""
+        return self._io.interruptions
+
+    @property
+    def stats(self) -> Stats:
+        """How it fared so far."""
+        io = self._io
+        elapsed = 0 if self._started_ns is None else time.monotonic_ns() - self._started_ns
+        return Stats(
+            frames=self._moved,
+            queued=self._queued(),
+            xruns=io.xruns,
+            suspends=io.suspends,
+            lost=io.lost + self._dropped,
+            late=io.latest,
+            longest_wait=io.longest_wait_ns / 1e9,
+            load=max(0.0, 1.0 - io.waited_ns / elapsed) if elapsed else 0.0,
+        )
+
+    def _queued(self) -> int:
+        raise NotImplementedError
+
+    # ---- time ----
+
+    def time(self) -> Position:
+        """The frame that the card is at and the time (CLOCK_MONOTONIC) at which it was; they belong together.
+
+        Playback: the next frame to leave the buffer. Capture: the next one to come. Each call also teaches the clock
+        model behind ``frame_at``, ``time_at`` and ``clock``: call it now and then, such as once a period.
+        """
+        position = self._io.position()
+        interrupted = self._io.xruns + self._io.suspends
+        if interrupted != self._clock_heard_of:
+            self._clock_heard_of = interrupted
+            self._clock.restart(position)
+        elif self._io.state in (State.RUNNING, State.DRAINING):
+            self._clock.update(position)
+        return position
+
+    @property
+    def clock(self) -> ClockModel:
+        """The card's clock against the system's: ``rate``, ``ppm`` and how sure they are."""
+        return self._clock
+
+    def frame_at(self, time_ns: int) -> float:
+        """The frame that the card is, was or will be at, by the clock model. Raises StateError before it ran."""
+        self.time()
+        return self._clock.frame_at(time_ns)
+
+    def time_at(self, frame: float) -> int:
+        """When the card is, was or will be at a frame: nanoseconds of CLOCK_MONOTONIC. Else as ``frame_at``."""
+        self.time()
+        return self._clock.time_at(frame)
+
+    @property
+    def delay(self) -> int:
+        """Frames from what is written next to the speaker, or from the microphone to what is read next, now.
+
+        Raises XrunError, StateError where the stream does not run.
+        """
+        return self._io.delay()
+
+    @property
+    def latency(self) -> float:
+        """``delay`` in seconds."""
+        return self.delay / self.rate
+
+    # ---- state ----
+
+    def start(self, at_ns: int | None = None) -> int:
+        """Start now, or at a time of CLOCK_MONOTONIC; gives when the card was triggered.
+
+        A time: sleeps until shortly before, then watches the clock; what came of it is what is given. Playback needs
+        frames to play: Underrun without them.
+        """
+        achieved = self._io.start_at(time.monotonic_ns() if at_ns is None else at_ns)
+        self.running()
+        return achieved
+
+    def prepare(self) -> None:
+        """Make ready again after ``drop`` or ``drain``."""
+        self._io.prepare()
+
+    def drop(self) -> None:
+        """Stop at once. Playback: what was not played is lost."""
+        self._io.drop()
+
+    def pause(self, enable: bool = True) -> None:
+        """Hold, or with False go on. UnsupportedError where the card cannot."""
+        self._io.pause(enable)
+
+    def recover(self) -> None:
+        """Go on after an xrun or a suspend that was raised. StateError where there is none."""
+        self._io.recover()
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Sleep until a period can be written or read, going on after xruns as ``on_xrun`` says.
+
+        ``timeout``, seconds; None: a buffer's time and a second. Raises TimeoutError, and for xruns that are not to be
+        recovered from XrunError.
+        """
+        self._recovering(lambda: self._io.wait(timeout))
+        self.running()
+
+    def _recovering(self, call: Callable[[], _T]) -> _T:
+        """Call until no xrun or suspend ends it, as far as they are to be recovered from."""
+        while True:
+            try:
+                return call()
+            except (errors.XrunError, errors.SuspendedError):
+                self._go_on()
+
+    def _go_on(self) -> None:
+        """Within ``except``: recover, or let it through."""
+        if not self.recovers:
+            raise  # noqa: PLE0704 -- the caller's
+        self._io.recover()
+
+    def running(self) -> None:
+        """It runs: what is measured of the time since then begins now."""
+        if self._started_ns is None:
+            self._started_ns = time.monotonic_ns()
+
+    # ---- for an event loop ----
+
+    def fileno(self) -> int:
+        """The descriptor to poll; ``pcm.poll_descriptors`` has the events. UnsupportedError where there are several."""
+        return self._pcm.fileno()
+
+    # ---- its end ----
+
+    def close(self) -> None:
+        """Stop at once and close; twice is harmless."""
+        try:
+            if not self.closed:
+                with suppress(errors.AlsaError):  # it may be gone
+                    self._io.drop()
+        finally:
+            self._io.close()
+            self._pcm.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            if kind is None and not self.closed:
+                self._finish()
+        finally:
+            self.close()
+
+    def _finish(self) -> None:
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        name = type(self).__name__
+        if self.closed:
+            return f"<{name} {self.device!r} closed>"
+        converted = "" if self.dtype == self.format.dtype else f" (arrays of {self.dtype})"
+        return (
+            f"<{name} {self.device!r} {self.state}: {self.format}{converted}, {self.channels} ch at {self.rate} Hz,"
+            f" period {self.period_size}, buffer {self.buffer_size} frames"
+            f" ({self.buffer_size / self.rate * 1000:.3g} ms), {self.transport}>"
+        )
+
+
+def _exact_rate(pcm: PCM) -> float:
+    hw = pcm.hw_params()
+    try:
+        return float(hw.rate_ratio)
+    except errors.StateError:  # a plugin that does not tell it
+        return float(hw.rate)

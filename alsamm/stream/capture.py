@@ -1,0 +1,206 @@
+"""capture(): a stream of samples from a device."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from alsamm import errors
+from alsamm.enums import Format, State
+from alsamm.stream.aio import AsyncCapture, Awaitable
+from alsamm.stream.base import DeviceStream, Policy
+from alsamm.stream.io import CaptureIO, open_capture
+from alsamm.stream.wishes import Wishes
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
+    from alsamm.alsalib import PCM
+
+__all__ = ["CaptureStream", "capture"]
+
+_Array = np.ndarray[Any, np.dtype[Any]]
+
+
+def capture(
+    device: str = "default",
+    *,
+    rate: int = 48_000,
+    channels: int = 2,
+    format: Format | str | None = None,  # noqa: A002 -- ALSA's word
+    dtype: DTypeLike | None = None,
+    period_size: int | None = None,
+    buffer_size: int | None = None,
+    latency: float | Literal["low", "high"] | None = None,
+    nearest: bool = False,
+    dither: bool = False,
+    on_xrun: Policy = "recover",
+) -> CaptureStream:
+    """Open a device to record from: any name of ``arecord -L``. For ``with``, or ``async with``.
+
+    The wishes are those of ``playback``. The card starts with the first read, or by ``start``. After an overrun it goes on
+    at once; the frames that it had and that were not read are lost, and told as an Interruption.
+    """
+    wishes = Wishes(rate, channels, format, dtype, period_size, buffer_size, latency, nearest, dither)
+    pcm, io = open_capture(device, wishes)
+    return CaptureStream(pcm, io, on_xrun)
+
+
+class CaptureStream(DeviceStream, Awaitable[AsyncCapture]):
+    """What ``capture`` gives. See DeviceStream for what is granted, time, state and who must lock."""
+
+    _async = AsyncCapture
+
+    def __init__(self, pcm: PCM, io: CaptureIO, on_xrun: Policy) -> None:
+        super().__init__(pcm, io, on_xrun)
+        self._io: CaptureIO = io
+        self._kept: _Array | None = None
+        """What a read had when it was ended before it had all; the next one begins with it."""
+
+    @property
+    def ring(self) -> CaptureIO:
+        """What the stream stands on: an MmapCapture where there is a ring. It is the stream's: do not close it."""
+        return self._io
+
+    def read(self, frames: int | None = None, timeout: float | None = None, *, out: Any = None) -> Any:
+        """Read exactly ``frames`` (None: a period), waiting for them without the GIL; gives a new array.
+
+        The array is (frames, channels) of ``dtype``, yours to keep. Or ``out``, an array or buffer that is filled and
+        given back; ``frames`` is then its length.
+
+        ``timeout``: seconds for all of it; without one the card may stand still for a buffer and a second. Raises
+        TimeoutError then. A read that ends by an exception loses nothing: what it had is what the next one begins with;
+        of ``out`` the first ``frames_done`` are filled, and are not given again. Raises ArgumentError,
+        ArgumentTypeError; StateError after ``drop``, until ``prepare``; ClosedError; DeviceLostError.
+        """
+        if out is not None:
+            if frames is not None:
+                raise errors.ArgumentError("read() takes an array to fill or a number of frames, not both")
+            self._fill(out, timeout)
+            return out
+        count = self.period_size if frames is None else frames
+        if count < 0:
+            raise errors.ArgumentError(f"{count} frames: 0 or more")
+        array = self._blank(count)
+        had = self._take_kept(array)
+        try:
+            self._fill_rest(array[had:], timeout)
+        except BaseException:
+            self.keep(array[: had + self._done()])
+            raise
+        return array
+
+    def _blank(self, frames: int) -> _Array:
+        return np.empty((frames, self.channels, *self.dtype.shape), self.dtype.base)
+
+    def _take_kept(self, array: _Array) -> int:
+        """Begin with what an earlier read had; gives how many frames."""
+        kept = self._kept
+        if kept is None:
+            return 0
+        had = min(len(kept), len(array))
+        array[:had] = kept[:had]
+        self._kept = kept[had:] if had < len(kept) else None
+        return had
+
+    def keep(self, frames: _Array) -> None:
+        """Give frames back that were read: the next read begins with them."""
+        if len(frames):
+            self._kept = frames if self._kept is None else np.concatenate([frames, self._kept])
+
+    def _fill(self, out: Any, timeout: float | None) -> None:
+        if self._kept is None:
+            self._fill_rest(out, timeout)
+            return
+        array = self.read(len(out), timeout)  # as a user's array may be a buffer of any shape, the slow way
+        np.asarray(out)[...] = array.reshape(np.shape(out))
+
+    def _fill_rest(self, out: Any, timeout: float | None) -> int:
+        io = self._io
+        if self._started_ns is None:
+            self._started_ns = time.monotonic_ns()
+        try:
+            return io.fill(out, timeout, recover=self.recovers)
+        except errors.StateError:
+            if self.state == State.SETUP:
+                message = f"{self.device}: stopped, by drain() or drop(); prepare() makes it ready again"
+                raise errors.StateError(message) from None
+            raise
+        finally:
+            self._moved += self._done()
+
+    def _done(self) -> int:
+        return 0 if self._io.closed else self._io.frames_done
+
+    def read_available(self, out: Any = None) -> Any:
+        """What is there now, without waiting: a new array of 0 or more frames, or into ``out``; gives the filled part.
+
+        Starts the card if it was not. Else as ``read``.
+        """
+        self._start_if_prepared()
+        array = self._blank(self.ready) if out is None else out
+        had = self._take_kept(array)
+        got = self._recovering(lambda: self._io.read_into(array[had:]))
+        self._moved += got
+        return array[: had + got]
+
+    @property
+    def ready(self) -> int:
+        """Frames that can be read now without waiting."""
+        return min(self._io.avail(), self.buffer_size) + (0 if self._kept is None else len(self._kept))
+
+    def periods(self, count: int | None = None) -> Iterator[_Array]:
+        """Blocks of a period each, handed back to the card as the loop turns; ``count`` of them, or for ever.
+
+        Each is a read-only view of the card's own memory where there is a ring and no conversion: copy what you keep.
+        """
+        while count is None or count > 0:
+            view = self._recovering(self.next_period)
+            yield view
+            self._commit(view)
+            count = count if count is None else count - 1
+
+    def next_period(self) -> _Array:
+        """A period, waited for: what ``periods`` gives. To be handed back."""
+        self._start_if_prepared()
+        frames = self.period_size
+        self._staged = self._kept is not None or self.dtype != self.format.dtype
+        if not self._staged:
+            self.wait()
+            view = self._io.next_view(frames)
+            if len(view) == frames:
+                return view
+            self._staged = True
+        block: _Array = self.read(frames)
+        return block
+
+    def hand_over(self, view: _Array) -> None:
+        """Give back what ``next_period`` gave. Raises XrunError and SuspendedError: then it counts as lost."""
+        if not self._staged:
+            self._io.commit(len(view))
+            self._moved += len(view)
+
+    def _commit(self, view: _Array) -> None:
+        try:
+            self.hand_over(view)
+        except (errors.XrunError, errors.SuspendedError):
+            self._go_on()  # the card may have written over it while you looked
+
+    def __iter__(self) -> Iterator[_Array]:
+        """New arrays of a period each, yours to keep, until the stream is closed."""
+        while not self.closed:
+            yield self.read()
+
+    def _start_if_prepared(self) -> None:
+        if self._io.state == State.PREPARED:
+            self._io.start()
+        self.running()
+
+    def _queued(self) -> int:
+        return 0 if self.closed or self.state != State.RUNNING else self.ready
+
+    def _finish(self) -> None:
+        """What was captured and not read is let go: ``drop`` in close()."""

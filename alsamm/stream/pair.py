@@ -1,0 +1,165 @@
+"""Pair: playback and capture that start, stop, turn and begin anew together."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from alsamm import errors
+from alsamm.direct import MmapCapture, MmapPlayback
+from alsamm.enums import State
+
+if TYPE_CHECKING:
+    from alsamm.stream.capture import CaptureStream
+    from alsamm.stream.playback import PlaybackStream
+
+__all__ = ["Pair", "Turn"]
+
+_Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A period of both."""
+
+    heard: _Array
+    played: _Array
+    number: int
+    """Of the first captured frame."""
+
+
+class Pair:
+    """What holds a duplex stream together.
+
+    Synchronization: as DuplexStream.
+    """
+
+    def __init__(self, out: PlaybackStream, mic: CaptureStream, *, link: bool | None) -> None:
+        self._out, self._mic = out, mic
+        self.lead = out.buffer_size - out.buffer_size % out.period_size
+        """Frames of silence that playback begins with: by so much is the number of what is written ahead."""
+        out.ring.refill = self.lead
+        sw = out.pcm.sw_params()
+        sw.start_threshold = sw.boundary  # both start together, and not when the buffer is full
+        out.pcm.configure(sw=sw)
+        self.linked = False
+        if link is not False:
+            self._link(required=link is True)
+        card = {out.pcm.info.card, mic.pcm.info.card}
+        self._one_trigger = self.linked and len(card) == 1
+        if isinstance(out.ring, MmapPlayback) and isinstance(mic.ring, MmapCapture):
+            out.ring.pair_with(mic.ring, linked=self.linked)
+            self._paired = True
+        else:
+            self._paired = False
+
+    def _link(self, *, required: bool) -> None:
+        try:
+            self._out.pcm.link(self._mic.pcm)
+            self.linked = True
+        except errors.AlsaError as error:
+            if required:
+                raise errors.UnsupportedError(f"{self._out.device} and {self._mic.device}: {error}") from None
+
+    def part(self) -> None:
+        """Let each go its own way again."""
+        if self._paired:
+            self._paired = False
+            assert isinstance(self._out.ring, MmapPlayback)  # noqa: S101 -- as __init__ saw
+            self._out.ring.part()
+        if self.linked:
+            self.linked = False
+            if not self._out.closed:
+                self._out.pcm.unlink()
+
+    # ---- state ----
+
+    def start(self) -> None:
+        """Start both, playback full of silence. Nothing happens where they run."""
+        out, mic = self._out, self._mic
+        if out.ring.state != State.PREPARED:
+            return
+        silence = np.frombuffer(out.format.silence, out.format.dtype.base)  # one sample; packed, its three bytes
+        room = self.lead - (out.ring.frame - mic.ring.frame)
+        while room > 0:
+            view = out.ring.next_view(room)
+            view[...] = silence
+            out.ring.commit(len(view))
+            room -= len(view)
+        mic.ring.start()
+        if not self.linked:
+            out.ring.start()
+        out.running()
+        mic.running()
+
+    def recover(self) -> None:
+        """Both, from whichever of them stopped."""
+        out, mic = self._out.ring, self._mic.ring
+        stopped = mic if mic.state in (State.XRUN, State.SUSPENDED) else out
+        if self._paired:
+            stopped.recover()
+            return
+        for ring in (out, mic):
+            ring.drop()
+            ring.prepare()
+        self.start()
+
+    def drop(self) -> None:
+        """Stop both."""
+        self._out.drop()
+        if not self.linked:
+            self._mic.drop()
+
+    # ---- turns ----
+
+    def turn(self) -> Turn:
+        """Wait until a period was captured and there is room for one."""
+        while True:
+            self.start()
+            try:
+                before = self._interruptions()
+                number = self._mic.ring.frame
+                turn = Turn(self._mic.next_period(), self._out.next_period(), number)
+                if not self._one_trigger:
+                    self._out.time()
+                    self._mic.time()
+                if before == self._interruptions():
+                    return turn
+            except (errors.XrunError, errors.SuspendedError):
+                self._go_on()
+
+    def done(self, turn: Turn) -> None:
+        """Hand both over. A turn that is interrupted is lost, so that what follows keeps its offset."""
+        try:
+            self._out.hand_over(turn.played)
+            self._mic.hand_over(turn.heard)
+        except (errors.XrunError, errors.SuspendedError):
+            self._go_on()
+
+    def _go_on(self) -> None:
+        if not self._out.recovers:
+            raise  # noqa: PLE0704 -- the caller's
+        self.recover()
+
+    def _interruptions(self) -> int:
+        out, mic = self._out.ring, self._mic.ring
+        return out.xruns + out.suspends + mic.xruns + mic.suspends
+
+    # ---- time ----
+
+    @property
+    def offset(self) -> int:
+        """See DuplexStream."""
+        if self._one_trigger:
+            return self.lead
+        now = time.monotonic_ns()
+        return self.lead + round(self._mic.frame_at(now) - self._out.frame_at(now))
+
+    def drift_ppm(self) -> float:
+        """See DuplexStream."""
+        if self._one_trigger:
+            return 0.0
+        return self._mic.clock.ppm - self._out.clock.ppm

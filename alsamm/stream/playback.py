@@ -1,0 +1,223 @@
+"""playback(): a stream of samples to a device."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from alsamm import errors
+from alsamm.enums import Format, State
+from alsamm.samples import is_buffer
+from alsamm.stream.aio import AsyncPlayback, Awaitable
+from alsamm.stream.base import DeviceStream, Policy
+from alsamm.stream.io import PlaybackIO, open_playback
+from alsamm.stream.wishes import Wishes
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
+    from alsamm.alsalib import PCM
+
+__all__ = ["PlaybackStream", "playback"]
+
+_Array = np.ndarray[Any, np.dtype[Any]]
+_HOLDING = (State.RUNNING, State.PREPARED, State.PAUSED, State.DRAINING, State.XRUN, State.SUSPENDED)
+
+
+def playback(
+    device: str = "default",
+    *,
+    rate: int = 48_000,
+    channels: int = 2,
+    format: Format | str | None = None,  # noqa: A002 -- ALSA's word
+    dtype: DTypeLike | None = None,
+    period_size: int | None = None,
+    buffer_size: int | None = None,
+    latency: float | Literal["low", "high"] | None = None,
+    nearest: bool = False,
+    dither: bool = False,
+    on_xrun: Policy = "recover",
+) -> PlaybackStream:
+    """Open a device to play on: any name of ``aplay -L``. For ``with``, or ``async with``.
+
+    A PCM of the kernel's own (``hw:…``) is reached through its memory, any other (``default``, ``plughw:…``, PipeWire's)
+    by alsa-lib's calls; ``transport`` tells. What cannot be had is an error that says what could be; with ``nearest``
+    rate, channels and sizes may come out as the card has them. What was granted can be read from the stream.
+
+    ``dtype``: what your arrays hold, by default int16; floats are 1.0 at full scale. ``format``: what the card is to be
+    set to, by default what holds ``dtype`` best. Where they differ samples are converted on the way, as MmapPlayback
+    says; ``dither`` too. ``format`` alone: arrays hold the card's own samples.
+
+    ``buffer_size`` and ``period_size`` in frames; or ``latency``, the seconds of sound in the buffer, about which it may
+    be nearest: ``"low"`` is 0.01, ``"high"`` 0.1. Without any of them it is ``"high"``; the buffer has four periods
+    where nothing else is said.
+
+    The card starts when the buffer is full, by ``start``, or by ``drain``. After an underrun it goes on with silence,
+    a buffer less a period of it, and then with what is written next; what was played is not heard again. ``on_xrun``:
+    ``"recover"``; ``"raise"``, Underrun and SuspendedError, after which ``recover`` goes on; or a function to be told
+    each Interruption once it was recovered from, in the thread that made the call.
+
+    Raises DeviceNotFoundError, DeviceBusyError, DeviceAccessError, ParameterError, ArgumentError, ArgumentTypeError.
+    """
+    wishes = Wishes(rate, channels, format, dtype, period_size, buffer_size, latency, nearest, dither)
+    pcm, io = open_playback(device, wishes)
+    return PlaybackStream(pcm, io, on_xrun)
+
+
+class PlaybackStream(DeviceStream, Awaitable[AsyncPlayback]):
+    """What ``playback`` gives. See DeviceStream for what is granted, time, state and who must lock."""
+
+    _async = AsyncPlayback
+
+    def __init__(self, pcm: PCM, io: PlaybackIO, on_xrun: Policy) -> None:
+        super().__init__(pcm, io, on_xrun)
+        self._io: PlaybackIO = io
+        geometry = io.geometry
+        io.refill = geometry.buffer_size - geometry.period_size
+
+    @property
+    def ring(self) -> PlaybackIO:
+        """What the stream stands on: an MmapPlayback where there is a ring. It is the stream's: do not close it."""
+        return self._io
+
+    def write(self, samples: Any, timeout: float | None = None) -> int:
+        """Write every frame, waiting for room without the GIL; gives how many, which is all.
+
+        ``samples``: an array of ``dtype``, shape (frames, channels), or (frames,) for mono, any strides; a buffer; or an
+        iterable of such blocks, written one after the other as they come.
+
+        ``timeout``: seconds for all of it; without one the card may stand still for a buffer and a second. Raises
+        TimeoutError then, and ``frames_done`` tells how many were written; ArgumentError, ArgumentTypeError;
+        StateError after ``drain`` or ``drop``, until ``prepare``; ClosedError; DeviceLostError.
+        """
+        if isinstance(samples, np.ndarray) or is_buffer(samples) or not isinstance(samples, Iterable):
+            return self._write(samples, timeout)
+        end = None if timeout is None else time.monotonic() + timeout
+        total = 0
+        for block in samples:
+            total += self._write(block, None if end is None else max(0.0, end - time.monotonic()))
+        return total
+
+    def _write(self, samples: Any, timeout: float | None) -> int:
+        io = self._io
+        if self._started_ns is None:
+            self._started_ns = time.monotonic_ns()
+        try:
+            return io.write_all(samples, timeout, recover=self.recovers)
+        except errors.StateError:
+            self._require_prepared()
+            raise
+        finally:
+            if not io.closed:
+                self._moved += io.frames_done
+
+    def _require_prepared(self) -> None:
+        if self.state in (State.SETUP, State.DRAINING):
+            raise errors.StateError(f"{self.device}: stopped, by drain() or drop(); prepare() makes it ready again")
+
+    def write_available(self, samples: Any) -> int:
+        """Write as many frames as there is room for, without waiting; gives how many. Else as ``write``."""
+        written = self._recovering(lambda: self._io.write(samples))
+        self._moved += written
+        self.running()
+        return written
+
+    @property
+    def room(self) -> int:
+        """Frames that can be written now without waiting."""
+        return min(self._io.avail(), self.buffer_size)
+
+    @contextmanager
+    def reserve(self, frames: int) -> Generator[_Array]:
+        """The next ``frames`` of the buffer, to be filled in ``with`` and committed on leaving; an exception keeps them back.
+
+        A view of the card's own memory where there is a ring and no conversion; else an array that is written when you
+        leave. Fewer where there is less room now, or where the ring ends. Never waits.
+        """
+        if frames < 0:
+            raise errors.ArgumentError(f"{frames} frames: 0 or more")
+        view = self._recovering(lambda: self._view(frames, whole=False))
+        yield view
+        self._commit(view)
+
+    def periods(self, count: int | None = None) -> Iterator[_Array]:
+        """Blocks of a period each, to be filled: committed as the loop turns; ``count`` of them, or for ever.
+
+        Each is a view of the card's own memory where there is a ring and no conversion, so fill it before the next
+        turn. One that the loop was left in, by ``break`` or an exception, is not committed.
+        """
+        while count is None or count > 0:
+            view = self._recovering(self.next_period)
+            yield view
+            self._commit(view)
+            count = count if count is None else count - 1
+
+    def next_period(self) -> _Array:
+        """Room for a period, waited for: what ``periods`` gives. To be handed over."""
+        self.wait()
+        return self._view(self.period_size, whole=True)
+
+    def _view(self, frames: int, *, whole: bool) -> _Array:
+        """Room for ``frames``: in the ring, where it lies there in one piece and needs no conversion."""
+        self._staged = self.dtype != self.format.dtype
+        if not self._staged:
+            view = self._io.next_view(frames)
+            if len(view) == frames or not whole:
+                return view
+            self._staged = True
+        room = frames if whole else min(frames, self.room)
+        return np.zeros((room, self.channels, *self.dtype.shape), self.dtype.base)
+
+    def _commit(self, view: _Array) -> None:
+        try:
+            if self._staged:
+                self._io.write_all(view, recover=self.recovers)
+            else:
+                self._io.commit(len(view))
+        except (errors.XrunError, errors.SuspendedError):
+            self._go_on()  # with silence in the place of what came too late
+            self._io.write_all(view, recover=True)
+        self._moved += len(view)
+        self.running()
+
+    def hand_over(self, view: _Array) -> None:
+        """Commit what ``next_period`` gave, once it is filled. Raises XrunError and SuspendedError: then it is lost."""
+        self._moved += len(view)
+        try:
+            if not self._staged:
+                self._io.commit(len(view))
+            elif self._io.write(view) < len(view):
+                raise errors.StateError(f"{self.device}: there is no room for the period that was waited for")
+        except BaseException:
+            self._dropped += len(view)
+            raise
+
+    def drain(self, timeout: float | None = None) -> None:
+        """Play what was written to its end, then stop.
+
+        ``timeout``: seconds for which the card may stand still; None is a buffer's time and a second. Raises
+        TimeoutError then; Underrun where it was too late already, unless it is to be recovered from.
+        """
+        try:
+            self._io.drain(timeout)
+        except errors.SuspendedError:
+            self._go_on()
+            if self._io.state == State.DRAINING:
+                self._io.drain(timeout)
+        except errors.XrunError:  # all was played, before we said that it was all
+            if not self.recovers:
+                raise
+            self._io.drop()
+
+    def _queued(self) -> int:
+        if self.closed or self.state not in _HOLDING:
+            return 0
+        return max(0, min(self.buffer_size, self._io.frame - self._io.position().frame))
+
+    def _finish(self) -> None:
+        if self._io.state in _HOLDING and self._io.state != State.PAUSED:
+            self.drain()
