@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
 
 from alsamm import errors
-from alsamm.account import Interruption, Position
 from alsamm.alsalib.road import default_timeout
 from alsamm.direct.block_io import is_array, require_target, require_unmasked, seconds_of
 from alsamm.enums import Access, Direction, State
 from alsamm.samples import as_frames
+from alsamm.stream.call_timeline import MOVING, NAP, CallTimeline
 from alsamm.stream.staging import Staging
 
 if TYPE_CHECKING:
@@ -22,27 +21,22 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from alsamm.alsalib import PCM
-    from alsamm.alsalib.status import PcmStatus
     from alsamm.device import Geometry
 
-__all__ = ["NAP", "TRANSPORT", "CallIO"]
+__all__ = ["TRANSPORT", "CallIO"]
 
 _Array = np.ndarray[Any, np.dtype[Any]]
 
 TRANSPORT: Final = "alsa-lib"
 """What a CallIO says where an MmapIO tells how it reaches the kernel's pages."""
 
-_MOVING = (State.RUNNING, State.DRAINING)
-NAP = 0.01
-"""Seconds of a sleep that nothing ends."""
 
-
-class CallIO:
+class CallIO(CallTimeline):
     """What playback and capture share: MmapIO's face for PCMs that cannot be mapped (plughw, default, null, …).
 
-    Samples go by snd_pcm_writei and snd_pcm_readi, never more than snd_pcm_avail tells, so no transfer sleeps; who is to
-    wait sleeps in snd_pcm_wait without the GIL. Leaving ``with`` normally drains a playback and drops a capture; leaving
-    by an exception drops. The PCM stays open.
+    Samples go by snd_pcm_writei and snd_pcm_readi, never more than snd_pcm_avail tells, so no transfer sleeps; who is
+    to wait sleeps in snd_pcm_wait without the GIL. Leaving ``with`` normally drains a playback and drops a capture;
+    leaving by an exception drops. The PCM stays open.
 
     ``pcm`` must be non-blocking and configured for RW_INTERLEAVED, by whatever road it goes; it must not be used for
     anything else meanwhile. ``dtype`` and ``dither`` are MmapIO's.
@@ -54,12 +48,13 @@ class CallIO:
     other direction, another access, a blocking PCM and a format that numpy has no type for; StateError before
     ``configure``.
 
-    Synchronization: one owner at a time.
+    Synchronization: one owner at a time; ``position`` and the counts may be read from any thread.
     """
 
     _DIRECTION: ClassVar[Direction]
 
     def __init__(self, pcm: PCM, *, dtype: DTypeLike | None = None, dither: bool = False) -> None:
+        super().__init__()
         self._closed = False
         self._device = pcm
         name = type(self).__name__
@@ -76,25 +71,6 @@ class CallIO:
         capture = self._DIRECTION is Direction.CAPTURE
         self._staging = Staging(geometry, dtype, dither=dither, capture=capture)
         self._done = 0
-        self._frame = 0
-        self._position = Position(0, 0)
-        self.refill = 0
-        """Frames of silence with which a playback begins anew when it recovers; no more than the buffer holds."""
-        self.interruptions: deque[Interruption] = deque(maxlen=16)
-        """The last ones that ``recover`` ended."""
-        self.xruns = 0
-        """How many xruns were recovered from, by ``recover`` or by a blocking call that was told to."""
-        self.suspends = 0
-        """How many suspends were."""
-        self.lost = 0
-        """Frames lost in all of them (Interruption.lost)."""
-        self.waited_ns = 0
-        """Time spent asleep."""
-        self.longest_wait_ns = 0
-        """The longest sleep."""
-        self.latest = 0
-        """The most frames, after a wait of a running stream, that could be moved beyond those it waits for: how late we
-        came."""
 
     # ---- what it is ----
 
@@ -144,14 +120,6 @@ class CallIO:
     def frames_done(self) -> int:
         """How many frames the last write or read moved, whatever ended it: also an exception, also Ctrl-C."""
         return self._done
-
-    @property
-    def frame(self) -> int:
-        """The number in its stream of the next frame to be written or read; it grows for ever, over ``prepare`` too.
-
-        Counted are frames that were committed, the silence of ``refill`` among them, and captured ones that were lost.
-        """
-        return self._frame
 
     # ---- moving samples ----
 
@@ -236,16 +204,16 @@ class CallIO:
                 left = self._time_left(block, timeout, limit, moved_at)
                 if woken and not moved:
                     woken = False
-                    self._nap(left)  # plugins are said to be ready (poll) when they are not: never spin
+                    # Plugins say by poll that they are ready when they are not: never spin.
+                    self._nap(min(left, NAP, self.period_size / self._geometry.rate / 2))
                 else:
                     woken = True
                     with suppress(TimeoutError):  # _time_left knows better which
                         self.wait(left)
-            except errors.XrunError:
+            except (errors.XrunError, errors.SuspendedError):
                 if not recover:
                     raise
-                self._time_left(block, timeout, limit, moved_at)
-                self.recover()
+                self.recover(self._time_left(block, timeout, limit, moved_at))
                 woken = False
 
     def _progress(self, block: _Array) -> str:
@@ -260,47 +228,9 @@ class CallIO:
             raise TimeoutError(f"{self._label}: the card stands still; {self._progress(block)}")
         return patience if limit is None else min(patience, limit - now)
 
-    def _nap(self, at_most: float) -> None:
-        began = time.monotonic_ns()
-        time.sleep(min(at_most, NAP, self.period_size / self._geometry.rate / 2))
-        self._slept_since(began)
-
-    def _slept_since(self, began: int) -> None:
-        slept = time.monotonic_ns() - began
-        self.waited_ns += slept
-        self.longest_wait_ns = max(self.longest_wait_ns, slept)
-
-    # ---- where it is ----
-
     def delay(self) -> int:
         """Frames between what is written or read next and the speaker or microphone (snd_pcm_delay, rule H5)."""
         return self._pcm.delay()
-
-    def position(self) -> Position:
-        """The frame that is being heard, or captured, and when that was (snd_pcm_status: delay or avail, and htstamp).
-
-        It never goes back, as the answers of plugins may: then it is the last one again. While frames move the time is
-        alsa-lib's stamp; where that is none of CLOCK_MONOTONIC, or old, and while nothing moves, it is the time of the
-        call.
-        """
-        before = time.monotonic_ns()
-        status = self._pcm.status()
-        after = time.monotonic_ns()
-        stamp = status.tstamp_ns
-        buffer_ns = self.buffer_size * 1_000_000_000 // self._geometry.rate
-        if status.state not in _MOVING or not before - buffer_ns <= stamp <= after:
-            stamp = (before + after) // 2
-        now = Position(self._card_at(status), stamp)
-        if now.frame >= self._position.frame and now.time_ns >= self._position.time_ns:
-            self._position = now
-        return self._position
-
-    def _card_at(self, status: PcmStatus) -> int:
-        raise NotImplementedError
-
-    def _unmoved(self, status: PcmStatus) -> int:
-        """Frames committed and not played, or captured and not read."""
-        raise NotImplementedError
 
     # ---- state ----
 
@@ -308,19 +238,10 @@ class CallIO:
         """Ask the card where it is (snd_pcm_hwsync). May itself find the xrun."""
         self._pcm.hwsync()
 
-    def prepare(self) -> None:
-        """Make ready to start; what was not played or read is lost (snd_pcm_prepare)."""
-        self._pcm.prepare()
-        self._staging.forget()
-
-    def start(self) -> None:
-        """Start (snd_pcm_start). Raises StateError outside PREPARED, Underrun with nothing to play."""
-        self._pcm.start()
-
     def drop(self) -> None:
         """Stop at once; what was not played or read yet is lost (snd_pcm_drop)."""
         self._pcm.drop()
-        self._staging.forget()
+        self._forget()
 
     def drain(self, timeout: float | None = None) -> None:
         """Play what is committed, then stop; for capture see CallCapture."""
@@ -336,66 +257,6 @@ class CallIO:
 
     def silence(self) -> None:
         """Nothing: alsa-lib shows no ring that could be made silent."""
-
-    def recover(self) -> None:
-        """Begin anew after Underrun, Overrun or SuspendedError, and tell of it in ``interruptions``.
-
-        A suspended stream is resumed where it can be. Else it is prepared; then a playback gets ``refill`` frames of
-        silence and is started, without any it starts with what is written next; a capture is started.
-
-        Raises TimeoutError for a system that stays suspended for the buffer's time and a second; else as snd_pcm_resume,
-        snd_pcm_prepare, snd_pcm_writei and snd_pcm_start.
-        """
-        pcm = self._pcm
-        noticed = time.monotonic_ns()
-        was = pcm.status()
-        stopped = was.trigger_tstamp_ns if was.state in (State.XRUN, State.SUSPENDED) else noticed
-        if not 0 < stopped <= noticed:  # plugins tell none, or one of another clock
-            stopped = noticed
-        suspended = was.state is State.SUSPENDED
-        first, lost, silence = self._frame, 0, 0
-        if not (suspended and self._resumed()):
-            lost = self._unmoved(was)
-            first = self._first_lost(lost)
-            if was.state is State.RUNNING:  # it was told to go on in an xrun (stop_threshold)
-                pcm.drop()
-            CallIO.prepare(self)
-            silence = self._begin_anew(lost)
-        self.suspends += suspended
-        self.xruns += not suspended
-        self.lost += lost
-        self.interruptions.append(
-            Interruption(
-                kind="suspend" if suspended else "xrun",
-                time_ns=stopped,
-                frame=first,
-                lost=lost,
-                silence=silence,
-                gap_ns=time.monotonic_ns() - stopped,
-            )
-        )
-
-    def _resumed(self) -> bool:
-        """Whether resume() could do it; as snd_pcm_recover, EAGAIN is asked again."""
-        end = time.monotonic() + default_timeout(self._geometry)
-        while True:
-            try:
-                self._pcm.resume()
-            except errors.WouldBlockError:
-                if (left := end - time.monotonic()) <= 0:
-                    raise TimeoutError(f"{self._label}: the system stays suspended") from None
-                self._nap(left)
-            except errors.AlsaError:
-                return False
-            else:
-                return True
-
-    def _first_lost(self, lost: int) -> int:
-        raise NotImplementedError
-
-    def _begin_anew(self, lost: int) -> int:
-        """After prepare(); gives the frames of silence."""
-        raise NotImplementedError
 
     # ---- lifetime ----
 
@@ -424,7 +285,7 @@ class CallIO:
     def _finish(self, *, drop: bool) -> None:
         """Leave ``with``: a playback that holds frames is drained, anything else that moves is dropped."""
         state = self.state
-        if state in (*_MOVING, State.PAUSED, State.PREPARED):
+        if state in (*MOVING, State.PAUSED, State.PREPARED):
             if not drop and self._DIRECTION is Direction.PLAYBACK and state is not State.PAUSED:
                 self.drain()
             else:

@@ -13,10 +13,11 @@ import numpy as np
 from alsamm import errors
 from alsamm.alsalib.road import default_timeout
 from alsamm.direct.block_io import is_array, seconds_of
-from alsamm.direct.playback import is_buffer
 from alsamm.direct.samples import from_values
 from alsamm.enums import Direction, State
-from alsamm.stream.call_io import NAP, CallIO
+from alsamm.samples import is_buffer
+from alsamm.stream.call_io import CallIO
+from alsamm.stream.call_timeline import MOVING, NAP
 
 if TYPE_CHECKING:
     from alsamm.alsalib.status import PcmStatus
@@ -119,6 +120,7 @@ class CallPlayback(CallIO):
         while True:
             with suppress(errors.WouldBlockError):  # it drains (rule J4); a rate plugin says so before it does
                 pcm.drain()
+            if pcm.state is State.SETUP:
                 return
             now = time.monotonic()
             if (left := pcm.status().delay) != place:
@@ -129,7 +131,7 @@ class CallPlayback(CallIO):
             with suppress(TimeoutError, errors.AlsaError):  # drain() says it
                 pcm.wait(min(NAP, moved_at + patience - now))
             if time.monotonic() - began < NAP / 2:  # what plugins poll does not always know of a drain
-                self._nap(moved_at + patience - now)
+                self._nap(min(NAP, patience))
 
     def _move(self, block: _Array) -> int:
         # snd_pcm_writei answers EAGAIN to more than avail while that is below avail_min, whatever room there is.
@@ -172,8 +174,12 @@ class CallPlayback(CallIO):
             f"{self._label}: the buffer is full and was not started, for start_threshold is {threshold}; {done}"
         )
 
-    def _card_at(self, status: PcmStatus) -> int:
-        return max(0, self._frame - max(status.delay, self._unmoved(status)))  # delay is 0 while nothing moves
+    @property
+    def _passed(self) -> int:
+        return self._frame
+
+    def _ahead(self, status: PcmStatus) -> int:
+        return status.avail - self.buffer_size
 
     def _unmoved(self, status: PcmStatus) -> int:
         return min(self._frame, max(0, self.buffer_size - status.avail))
@@ -181,16 +187,24 @@ class CallPlayback(CallIO):
     def _first_lost(self, lost: int) -> int:
         return self._frame - lost
 
-    def _begin_anew(self, lost: int) -> int:
-        del lost  # they have been counted when they were written
+    def _goes_on_in_an_xrun(self) -> bool:
+        if self.state not in MOVING:
+            return False
+        try:
+            self._pcm.avail()
+        except errors.XrunError:
+            return True
+        return False
+
+    def _begin_anew(self) -> int:
         pcm = self._pcm
-        frames = min(self.refill, self.buffer_size)
-        if frames > 0:
-            frames = pcm.writei(self._geometry.format.silence * (frames * self.channels))
-            self._frame += frames
-            if pcm.state is State.PREPARED:
-                pcm.start()
-        return max(0, frames)
+        if not self.refill:
+            return 0
+        silent = pcm.writei(self._geometry.format.silence * (self.refill * self.channels))
+        self._frame += silent
+        if pcm.state is State.PREPARED:
+            pcm.start()
+        return silent
 
 
 class CallCapture(CallIO):
@@ -274,12 +288,6 @@ class CallCapture(CallIO):
         self._staging.first += self._shown(frames)
         self._frame += frames
 
-    def prepare(self) -> None:
-        """Make ready to start; what was not read is lost (snd_pcm_prepare), and counts in ``frame`` all the same."""
-        unread = self._unmoved(self._pcm.status())
-        super().prepare()
-        self._frame += unread
-
     def drain(self, timeout: float | None = None) -> None:
         """Stop capturing; what was captured can still be read, then the state is SETUP (snd_pcm_readi, snd_pcm_drop).
 
@@ -325,7 +333,7 @@ class CallCapture(CallIO):
             there = self._there() if self._done < len(block) else 0
             while there > 0 and self._done < len(block):
                 part = self._rest(block, there)
-                own = part if staging.takes_as_it_is(part) else staging.array[: len(part)]
+                own = part if staging.takes_as_it_is(part) else staging.array[: min(len(part), staging.most)]
                 if not (got := self._read(own)):
                     break
                 target = part[:got]
@@ -349,8 +357,16 @@ class CallCapture(CallIO):
         del done
         self.start()
 
-    def _card_at(self, status: PcmStatus) -> int:
-        return self._frame + self._staging.frames + max(0, status.delay, status.avail)
+    @property
+    def _passed(self) -> int:
+        return self._frame + self._staging.frames
+
+    def _ahead(self, status: PcmStatus) -> int:
+        return max(0, status.avail)
+
+    def _forget(self) -> None:
+        super()._forget()
+        self._staging.forget()
 
     def _unmoved(self, status: PcmStatus) -> int:
         return self._staging.frames + max(0, status.avail)
@@ -359,8 +375,16 @@ class CallCapture(CallIO):
         del lost
         return self._frame
 
-    def _begin_anew(self, lost: int) -> int:
-        self._frame += lost
+    def _goes_on_in_an_xrun(self) -> bool:
+        if self.state not in MOVING:
+            return False
+        try:
+            self._there()
+        except errors.XrunError:
+            return True
+        return False
+
+    def _begin_anew(self) -> int:
         self._pcm.start()
         return 0
 
