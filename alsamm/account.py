@@ -29,6 +29,8 @@ class Interruption:
     """When the card stopped (CLOCK_MONOTONIC); where nobody tells that, when it was noticed."""
     frame: int
     """The first frame that was lost, or would have been: as Position counts them."""
+    resumed: int
+    """The number that the stream went on with: those from ``frame`` to here were not heard, or not captured."""
     lost: int
     """Playback: committed and not played. Capture: captured and not read. Of a card that was stopped between two
     interrupts, playback may have played up to a period of them: the kernel does not tell."""

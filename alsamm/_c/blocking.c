@@ -124,7 +124,8 @@ static int after_overrun(struct loop *loop)
         return 0; /* the next look finds it, and counts it */
     what = (struct alsamm_interruption){.time_ns = now.tstamp_ns, .frame = direct_frame(ring, now.appl_ptr),
                                         .lost = ring_avail(1, now.hw_ptr, now.appl_ptr, ring->buffer_size, ring->boundary)};
-    direct_anchor(ring, what.frame + (long long)what.lost, now.hw_ptr);
+    what.resumed = what.frame + (long long)what.lost;
+    direct_anchor(ring, what.resumed, now.hw_ptr);
     error = direct_set_appl_ptr(ring, now.hw_ptr);
     if (error < 0)
         return error;

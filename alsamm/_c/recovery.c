@@ -162,13 +162,15 @@ void direct_interrupted(struct alsamm_ring *ring, const struct alsamm_interrupti
     __atomic_store_n(&ring->interrupted, ring->interrupted + 1, __ATOMIC_RELEASE);
 }
 
-static void note(struct alsamm_ring *ring, const struct account *before, int resumed)
+static void note(struct alsamm_ring *ring, const struct account *before, int resumed, long long next)
 {
     struct alsamm_interruption what = {.suspended = before->state == SNDRV_PCM_STATE_SUSPENDED,
-                                       .time_ns = before->when_ns, .frame = before->first_lost};
+                                       .time_ns = before->when_ns, .frame = before->first_lost, .resumed = next};
     struct alsamm_status now;
 
-    if (!resumed) {
+    if (resumed) {
+        what.resumed = what.frame;
+    } else {
         what.lost = before->lost;
         what.silence = ring->capture || !before->ran ? 0 : ring->refill;
     }
@@ -183,10 +185,9 @@ static int refill(struct alsamm_ring *ring)
     return ring->capture || ring->refill == 0 ? 0 : direct_set_appl_ptr(ring, ring->refill);
 }
 
-static int begin_anew(struct alsamm_ring *ring, struct alsamm_ring *partner, const struct account accounts[2])
+static int begin_anew(struct alsamm_ring *ring, struct alsamm_ring *partner, const struct account accounts[2],
+                      long long next)
 {
-    /* Of duplex, frame n of the one goes on beside frame n of the other. */
-    long long next = partner && accounts[1].next > accounts[0].next ? accounts[1].next : accounts[0].next;
     int error;
 
     if (partner && !ring->linked) { /* it may run still */
@@ -214,6 +215,7 @@ int alsamm_recover(struct alsamm_ring *ring)
 {
     struct alsamm_ring *partner = ring->partner;
     struct account accounts[2];
+    long long next;
     int resumed = 0, error = take_account(ring, &accounts[0]);
 
     if (error == 0 && partner)
@@ -231,12 +233,14 @@ int alsamm_recover(struct alsamm_ring *ring)
     } else if (accounts[0].state != SNDRV_PCM_STATE_XRUN) {
         return -EBADFD;
     }
-    error = resumed ? 0 : begin_anew(ring, partner, accounts);
+    /* Of duplex, frame n of the one goes on beside frame n of the other. */
+    next = partner && accounts[1].next > accounts[0].next ? accounts[1].next : accounts[0].next;
+    error = resumed ? 0 : begin_anew(ring, partner, accounts, next);
     if (error < 0)
         return error;
-    note(ring, &accounts[0], resumed);
+    note(ring, &accounts[0], resumed, next);
     if (partner)
-        note(partner, &accounts[1], resumed);
+        note(partner, &accounts[1], resumed, next);
     return 0;
 }
 

@@ -139,7 +139,7 @@ struct alsamm_anchor {
 struct alsamm_interruption {    /* a stop of the card, which recovery.c has mended */
     int suspended;              /* else an xrun */
     long long time_ns, gap_ns;  /* of the PCM's clock; until it ran again, 0 where that is left to the caller */
-    long long frame;            /* the first one lost, or that would have been */
+    long long frame, resumed;   /* the first one lost, or that would have been; the one that it went on with */
     unsigned long lost, silence;
 };
 

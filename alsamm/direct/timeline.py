@@ -201,6 +201,7 @@ def _interruption(what: Any) -> Interruption:
         kind="suspend" if what.suspended else "xrun",
         time_ns=what.time_ns,
         frame=what.frame,
+        resumed=what.resumed,
         lost=what.lost,
         silence=what.silence,
         gap_ns=what.gap_ns,
