@@ -165,13 +165,15 @@ class CallTimeline:
             raise errors.StateError(f"{pcm.name}: there is nothing to recover from in state {was.state}")
         suspended = was.state is State.SUSPENDED
         stopped = _within(1, was.trigger_tstamp_ns, noticed) if was.state in _STOPPED else noticed
-        place, lost, silence = self._frame, 0, 0
+        first = resumed = self._frame
+        lost = silence = 0
         if not (suspended and self._resumed(timeout)):
             lost = self._unmoved(was)
-            place = self._first_lost(lost)
+            first = self._first_lost(lost)
             if was.state not in _STOPPED:
                 pcm.drop()
             self.prepare()
+            resumed = self._frame
             silence = self._begin_anew()
         self.suspends += suspended
         self.xruns += not suspended
@@ -180,7 +182,8 @@ class CallTimeline:
             Interruption(
                 kind="suspend" if suspended else "xrun",
                 time_ns=stopped,
-                frame=place,
+                frame=first,
+                resumed=resumed,
                 lost=lost,
                 silence=silence,
                 gap_ns=_within(stopped, pcm.status().trigger_tstamp_ns, stopped) - stopped,

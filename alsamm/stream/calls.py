@@ -120,6 +120,7 @@ class CallPlayback(CallIO):
         while True:
             with suppress(errors.WouldBlockError):  # it drains (rule J4); a rate plugin says so before it does
                 pcm.drain()
+                return
             if pcm.state is State.SETUP:
                 return
             now = time.monotonic()
@@ -130,7 +131,7 @@ class CallPlayback(CallIO):
             began = time.monotonic()
             with suppress(TimeoutError, errors.AlsaError):  # drain() says it
                 pcm.wait(min(NAP, moved_at + patience - now))
-            if time.monotonic() - began < NAP / 2:  # what plugins poll does not always know of a drain
+            if self.state is not State.SETUP and time.monotonic() - began < NAP / 2:  # plugins' poll may not know of it
                 self._nap(min(NAP, patience))
 
     def _move(self, block: _Array) -> int:
