@@ -307,11 +307,8 @@ class CallCapture(CallIO):
         staging.first, staging.last = 0, len(staging.array)
 
     def _there(self) -> int:
-        """Frames that snd_pcm_readi will give without starting the stream."""
-        pcm = self._pcm
-        if pcm.state is State.PREPARED:
-            return 0
-        there = pcm.avail()
+        """Frames that snd_pcm_readi will give; none before the start, so that it does not start."""
+        there = self._pcm.avail()
         if there > self.buffer_size:
             message = f"the card overwrote {there - self.buffer_size} frames that were not read"
             raise errors.Overrun(errno.EPIPE, message, "snd_pcm_avail", self._label)

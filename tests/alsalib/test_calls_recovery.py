@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,30 @@ def test_position_is_the_cards_and_never_goes_back(io: Open, quick: sim.Card) ->
     rate = (moving[-1].frame - moving[0].frame) * 1e9 / (moving[-1].time_ns - moving[0].time_ns)
     assert 0.8 < rate / 480_000 < 1.25
     assert out.frame - 4_800 <= out.position().frame <= out.frame
+
+
+def test_a_plugin_whose_answers_go_back(io: Open, still: sim.Card, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As rate plugins' do by a few frames, and all while another thread has written and not counted it yet."""
+    out = io(still.device, "playback")
+    out.write(ramp(1_000))
+    still.advance(256)
+    told = out.device.status
+    place = out.position()
+    assert place.frame == 256
+    monkeypatch.setattr(out.device, "status", lambda: replace(told(), avail=told().avail - 9))
+    assert out.position() == place
+
+
+def test_a_position_asked_for_while_another_thread_writes(
+    io: Open, still: sim.Card, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = io(still.device, "playback")
+    out.write(ramp(500))
+    told = out.device.status
+    before = [told()]  # of before the write
+    monkeypatch.setattr(out.device, "status", lambda: (before.pop(), out.write(ramp(100)))[0] if before else told())
+    assert out.position().frame == 0
+    assert out.frame == 600
 
 
 def test_capture_position_counts_what_was_read_ahead(io: Open, still: sim.Card) -> None:
