@@ -75,13 +75,10 @@ class CallTimeline:
         is alsa-lib's stamp; where that is not of CLOCK_MONOTONIC, or old, and while nothing moves, it is that of the
         call. Synchronization: any thread.
         """
-        while True:
-            frame = self._passed
-            before = time.monotonic_ns()
-            status = self._pcm.status()
-            after = time.monotonic_ns()
-            if frame == self._passed:  # else the owner moved some meanwhile, and they may be in avail or not
-                break
+        frame = self._passed  # first: what its owner moves meanwhile makes it too low, and never too high
+        before = time.monotonic_ns()
+        status = self._pcm.status()
+        after = time.monotonic_ns()
         stamp = status.tstamp_ns
         buffer_ns = self._geometry.buffer_size * 1_000_000_000 // self._geometry.rate
         if status.state not in MOVING or not before - buffer_ns <= stamp <= after:
