@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import sys
 import time
 import weakref
 from typing import TYPE_CHECKING, Any
@@ -13,8 +12,8 @@ import numpy as np
 from alsamm import errors
 from alsamm._c import failure, ffi, lib
 from alsamm._c.ops import KernelOps
+from alsamm.conversion import conversion
 from alsamm.direct.signals import SignalFd
-from alsamm.enums import Format
 from alsamm.samples import as_frames
 
 if TYPE_CHECKING:
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
     from alsamm.device import Geometry
 
-__all__ = ["NOTHING", "BlockIO", "is_array", "seconds_of"]
+__all__ = ["NOTHING", "BlockIO", "is_array", "require_target", "require_unmasked", "seconds_of"]
 
 _Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -32,7 +31,6 @@ NOTHING: Any = object()
 _START_DUE: int = lib.ALSAMM_START_DUE
 _COME_BACK = (-errno.EINTR, -errno.ERESTART)
 _fast_take = lib.fast_take
-_CONVERTIBLE = ("float32", "float64", "int16", "int32")
 
 
 class BlockIO(KernelOps):
@@ -52,19 +50,15 @@ class BlockIO(KernelOps):
     def _set_up(self, geometry: Geometry, dtype: object, *, dither: bool, capture: bool) -> None:
         """Which arrays the caller will hand over, and what is to be done to their samples."""
         _require_known_arrays()
-        held = geometry.format if dtype is None else _format_of(dtype, geometry.format)
+        held, self._converter = conversion(dtype, geometry.format, dither=dither, capture=capture)
         self._held = held
         ring = self._ring
         ring.packed = held.dtype.subdtype is not None
         ring.item_bytes = held.physical_width // 8
         self._array_dtype: np.dtype[Any] = held.dtype.base
         ring.descr = ffi.cast("void *", id(self._array_dtype))
-        self._converter = None
-        if held != geometry.format or (dtype is not None and held.is_float):  # for a NaN is no silence to any card
-            self._converter = _converter(held, geometry.format, dither=dither, capture=capture)
+        if self._converter is not None:
             ring.converter = self._converter
-        elif dither:
-            raise errors.ArgumentError(f"dither: {held.name} samples are copied as they are, there is nothing to round")
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -83,7 +77,7 @@ class BlockIO(KernelOps):
         lays frames over one another.
         """
         if type(array) is not np.ndarray:
-            _require_unmasked(array)
+            require_unmasked(array)
         # First: a signal's exception between two of these lines must not leave C with another array.
         self._array = NOTHING
         if not (taken := _fast_take(self._ring, id(array))):
@@ -120,10 +114,7 @@ class BlockIO(KernelOps):
         if packed and array.strides[-1] != 1:
             raise errors.ArgumentError("the three bytes of a packed sample must lie side by side")
         if self._ring.capture:
-            if not array.flags.writeable:
-                raise errors.ArgumentError("the array to read into is read-only")
-            if len(array) and any(n > 1 and stride == 0 for n, stride in zip(array.shape, array.strides, strict=True)):
-                raise errors.ArgumentError("the array to read into has a stride of 0: its frames lie over one another")
+            require_target(array)
 
     def _settle(self, result: int, array: _Array, quick: Callable[[Any], int], slow: Callable[[Any], int]) -> int:
         """What is left to do when ``quick`` did not simply move all of the block; gives the frames moved."""
@@ -234,44 +225,18 @@ class BlockIO(KernelOps):
         self._fail(result)
 
 
-def _format_of(dtype: object, own: Format) -> Format:
-    """The format of samples that a caller hands over as numpy's ``dtype``, for a ring of the format ``own``."""
-    try:
-        wanted = np.dtype(dtype)  # type: ignore[call-overload] # pyright: ignore -- asked just here
-    except TypeError as error:
-        raise errors.ArgumentTypeError(str(error)) from None
-    if wanted.isnative and wanted.name in _CONVERTIBLE:
-        return Format.from_dtype(wanted)
-    if wanted == own.dtype:
-        return own
-    names = ", ".join(_CONVERTIBLE)
-    raise errors.ArgumentTypeError(f"dtype {wanted.str}: {names} can be converted to and from {own.name}")
-
-
-def _converter(held: Format, own: Format, *, dither: bool, capture: bool) -> Any:
-    """What turns the caller's samples into the ring's, or for capture back.
-
-    Raises ArgumentError for dither where it has no use.
-    """
-    source, target = (own, held) if capture else (held, own)
-    if dither and (target.is_float or target.width > 16 or (not source.is_float and source.width <= target.width)):  # noqa: PLR2004 -- bits
-        raise errors.ArgumentError(f"dither is for 16 bits or fewer, from more than that; not for {source} to {target}")
-    converter = ffi.new("struct alsamm_converter *")
-    for sample, format_ in ((getattr(converter, "from"), source), (converter.to, target)):
-        sample.bytes = format_.physical_width // 8
-        sample.bits = format_.width
-        sample.is_float = format_.is_float
-        sample.is_signed = format_.signed
-        sample.swapped = sample.bytes > 1 and format_.big_endian != (sys.byteorder == "big")
-    converter.dither = dither
-    if lib.fast_converter(converter, -1) < 0:
-        raise errors.UnsupportedError(f"samples cannot be converted from {source} to {target}")
-    return converter
-
-
-def _require_unmasked(array: _Array) -> None:
+def require_unmasked(array: _Array) -> None:
+    """Raises ArgumentTypeError for a masked array."""
     if isinstance(array, np.ma.MaskedArray):
         raise errors.ArgumentTypeError("a masked array: say what is to be heard for what is masked, with filled()")
+
+
+def require_target(array: _Array) -> None:
+    """Raises ArgumentError for an array that cannot be read into: read-only, or with frames over one another."""
+    if not array.flags.writeable:
+        raise errors.ArgumentError("the array to read into is read-only")
+    if len(array) and any(n > 1 and stride == 0 for n, stride in zip(array.shape, array.strides, strict=True)):
+        raise errors.ArgumentError("the array to read into has a stride of 0: its frames lie over one another")
 
 
 def is_array(samples: object) -> bool:

@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
 
+import numpy as np
 import pytest
 
 import alsamm
 from alsamm import sim
+from alsamm.stream.calls import CallCapture, CallPlayback
 
 
 def setup(pcm: alsamm.PCM, **wishes: Any) -> alsamm.HwParams:
@@ -58,3 +60,43 @@ def playback(card: sim.Card, opened: Callable[..., alsamm.PCM]) -> alsamm.PCM:
 @pytest.fixture
 def capture(card: sim.Card, opened: Callable[..., alsamm.PCM]) -> alsamm.PCM:
     return opened(card.device, "capture")
+
+
+@pytest.fixture
+def io() -> Iterator[Callable[..., Any]]:
+    """A CallPlayback or CallCapture on a PCM of that name; all is closed when the case ends."""
+    with ExitStack() as stack:
+
+        def opener(name: str, way: str, *, dtype: str | None = None, dither: bool = False, **wishes: Any) -> Any:
+            sw = {key: wishes.pop(key) for key in ("start_threshold", "stop_threshold", "avail_min") if key in wishes}
+            pcm = stack.enter_context(alsamm.PCM(name, way, blocking=False))
+            setup(pcm, **wishes)
+            params = pcm.sw_params()
+            for key, value in sw.items():
+                setattr(params, key, params.boundary if value == "boundary" else value)
+            pcm.configure(sw=params)
+            made = (CallPlayback if way == "playback" else CallCapture)(pcm, dtype=dtype, dither=dither)
+            stack.callback(made.close)
+            return made
+
+        yield opener
+
+
+@pytest.fixture
+def still() -> Iterator[sim.Card]:
+    """A card that moves only when it is told to."""
+    with sim.Card("still") as made:
+        yield made
+
+
+@pytest.fixture
+def quick() -> Iterator[sim.Card]:
+    """A card that keeps real time, ten times as fast."""
+    with sim.Card("quick", clock="realtime", speed=10.0) as made:
+        yield made
+
+
+def ramp(frames: int, start: int = 0) -> np.ndarray[Any, np.dtype[np.int16]]:
+    """Frames that tell their own number, the channels apart."""
+    left = np.arange(start, start + frames) % 30_011 + 1
+    return np.stack([left, -left], axis=1).astype("i2")

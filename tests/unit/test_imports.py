@@ -23,8 +23,9 @@ MAY_IMPORT = {
     "samples": {"enums", "errors"},
     "wav": {"enums", "errors"},
     "alsalib": {"_c", "device", "enums", "errors", "samples"},
-    "direct": {"_c", "account", "device", "enums", "errors", "samples"},
-    "stream": {"_c", "account", "alsalib", "device", "direct", "enums", "errors", "samples"},
+    "conversion": {"_c", "enums", "errors"},
+    "direct": {"_c", "account", "conversion", "device", "enums", "errors", "samples"},
+    "stream": {"_c", "account", "alsalib", "conversion", "device", "direct", "enums", "errors", "samples"},
     "sim": {"_c", "alsalib", "device", "direct", "enums", "errors", "wav"},
 }
 
