@@ -115,8 +115,7 @@ class AsyncPlayback(AsyncStream):
             self.frames_done += written
             if done == len(block):
                 return
-            if not written:
-                await self.ready()
+            await self.ready()  # for a whole period: a few frames there always are
 
     async def drain(self, timeout: float | None = None) -> None:
         """Play what was written to its end. Cancelled: it stops at once. Else as PlaybackStream.drain."""
@@ -156,8 +155,7 @@ class AsyncCapture(AsyncStream):
                 done += got
                 if done == count:
                     return array
-                if not got:
-                    await self.ready()
+                await self.ready()  # for a whole period: a few frames there always are
         except BaseException:
             stream.keep(array[:done])
             raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -53,6 +54,7 @@ class DeviceStream:
         if callable(on_xrun):
             io.on_interruption = on_xrun
         self._clock = ClockModel(_exact_rate(pcm))
+        self._clock_lock = threading.Lock()
         self._clock_heard_of = 0
         self._moved = 0
         self._dropped = 0
@@ -165,14 +167,15 @@ class DeviceStream:
         Playback: the next frame to leave the buffer. Capture: the next one to come. Each call also teaches the clock
         model behind ``frame_at``, ``time_at`` and ``clock``: call it now and then, such as once a period.
         """
-        position = self._io.position()
-        interrupted = self._io.xruns + self._io.suspends
-        if interrupted != self._clock_heard_of:
-            self._clock_heard_of = interrupted
-            self._clock.restart(position)
-        elif self._io.state in (State.RUNNING, State.DRAINING):
-            self._clock.update(position)
-        return position
+        with self._clock_lock:
+            position = self._io.position()
+            interrupted = self._io.xruns + self._io.suspends
+            if interrupted != self._clock_heard_of:
+                self._clock_heard_of = interrupted
+                self._clock.restart(position)
+            elif self._io.state in (State.RUNNING, State.DRAINING):
+                self._clock.update(position)
+            return position
 
     @property
     def clock(self) -> ClockModel:
