@@ -118,21 +118,23 @@ class TimelineIO(ViewIO):
 
         Synchronization: both have one owner.
         """
-        for ring, other in ((self, partner), (partner, self)):
-            ring._partner = other
-            ring._ring.partner = other._ring
-            ring._ring.linked = linked
+        self._join(partner, linked=linked)
+        partner._join(self, linked=linked)  # noqa: SLF001 -- of the same class
+
+    def _join(self, partner: TimelineIO | None, *, linked: bool) -> None:
+        self._partner = partner
+        self._ring.partner = ffi.NULL if partner is None else partner._ring  # noqa: SLF001 -- of the same class
+        self._ring.linked = linked
 
     def part(self) -> None:
         """End ``pair_with``, for both."""
-        for ring in (self, self._partner):
-            if ring is not None:
-                ring._ring.partner, ring._ring.linked = ffi.NULL, False
-                ring._partner = None
+        if self._partner is not None:
+            self._partner._join(None, linked=False)  # noqa: SLF001 -- of the same class
+        self._join(None, linked=False)
 
     @property
     def refill(self) -> int:
-        """Frames of silence that a playback begins anew with after an xrun, at once; 0: it waits for what is written."""
+        """Frames of silence that a playback begins anew with after an xrun, at once; 0: with what is written next."""
         return int(self._ring.refill)
 
     @refill.setter

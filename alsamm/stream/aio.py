@@ -14,9 +14,6 @@ from alsamm.enums import State
 from alsamm.samples import as_frames, is_buffer
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
-
-    from alsamm.enums import Format
     from alsamm.stream.base import DeviceStream
     from alsamm.stream.capture import CaptureStream
     from alsamm.stream.playback import PlaybackStream
@@ -90,8 +87,8 @@ class AsyncPlayback(AsyncStream):
     async def write(self, samples: Any) -> int:
         """Write every frame, other tasks running while the buffer is full; gives how many, which is all.
 
-        ``samples`` as PlaybackStream.write takes them, and also an asynchronous iterable of blocks. What is written when
-        it is cancelled stays written, ``frames_done`` of it: write the rest again, or not. Raises as the stream's;
+        ``samples`` as PlaybackStream.write takes them, and also an asynchronous iterable of blocks. What is written
+        when it is cancelled stays written, ``frames_done`` of it: write the rest again, or not. Raises as the stream's;
         TimeoutError when the card stands still for a buffer and a second.
         """
         self.frames_done = 0

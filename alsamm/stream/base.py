@@ -247,7 +247,7 @@ class DeviceStream:
         while True:
             try:
                 return call()
-            except (errors.XrunError, errors.SuspendedError):
+            except (errors.XrunError, errors.SuspendedError):  # noqa: PERF203 -- seldom
                 self._go_on()
 
     def _go_on(self) -> None:

@@ -41,8 +41,8 @@ def capture(
 ) -> CaptureStream:
     """Open a device to record from: any name of ``arecord -L``. For ``with``, or ``async with``.
 
-    The wishes are those of ``playback``. The card starts with the first read, or by ``start``. After an overrun it goes on
-    at once; the frames that it had and that were not read are lost, and told as an Interruption.
+    The wishes are those of ``playback``. The card starts with the first read, or by ``start``. After an overrun it goes
+    on at once; the frames that it had and that were not read are lost, and told as an Interruption.
     """
     wishes = Wishes(rate, channels, format, dtype, period_size, buffer_size, latency, nearest, dither)
     pcm, io = open_capture(device, wishes)

@@ -43,8 +43,8 @@ def duplex(
 ) -> DuplexStream:
     """Open a device to play on and to record from at once; for ``with``.
 
-    The wishes are those of ``playback``, for both directions; ``capture_device`` and ``capture_channels`` where they are
-    others. Both must come out with the same rate and period.
+    The wishes are those of ``playback``, for both directions; ``capture_device`` and ``capture_channels`` where they
+    are others. Both must come out with the same rate and period.
 
     ``link``: whether both are to start on one trigger (snd_pcm_link). None: if the kernel can, which ``linked`` tells;
     True: UnsupportedError if it cannot; False: never.
@@ -157,8 +157,8 @@ class DuplexStream:
     def exchange(self, samples: Any) -> _Array:
         """Play ``samples`` and give what was captured meanwhile: frame k of it while frame k of them was heard.
 
-        ``samples``: (frames, channels) of ``dtype``; what comes back has as many frames, of the capture's channels. What
-        an interruption lost is silent in it: see ``stats``.
+        ``samples``: (frames, channels) of ``dtype``; what comes back has as many frames, of the capture's channels.
+        What an interruption lost is silent in it: see ``stats``.
         """
         samples = np.asarray(samples)
         if samples.dtype != self._out.dtype.base:

@@ -1,4 +1,4 @@
-"""What a stream stands on: a ring in the kernel's memory, or alsa-lib's transfer where a PCM has none. One face for both."""
+"""What a stream stands on: a ring in the kernel's memory, or alsa-lib's transfer where a PCM has none."""
 
 from __future__ import annotations
 

@@ -44,16 +44,16 @@ def playback(
 ) -> PlaybackStream:
     """Open a device to play on: any name of ``aplay -L``. For ``with``, or ``async with``.
 
-    A PCM of the kernel's own (``hw:…``) is reached through its memory, any other (``default``, ``plughw:…``, PipeWire's)
-    by alsa-lib's calls; ``transport`` tells. What cannot be had is an error that says what could be; with ``nearest``
+    A PCM of the kernel's own (``hw:…``) is reached through its memory, any other (``default``, ``plughw:…``,
+    PipeWire's) by alsa-lib's calls; ``transport`` tells. What cannot be had is an error that says what could be; with ``nearest``
     rate, channels and sizes may come out as the card has them. What was granted can be read from the stream.
 
     ``dtype``: what your arrays hold, by default int16; floats are 1.0 at full scale. ``format``: what the card is to be
     set to, by default what holds ``dtype`` best. Where they differ samples are converted on the way, as MmapPlayback
     says; ``dither`` too. ``format`` alone: arrays hold the card's own samples.
 
-    ``buffer_size`` and ``period_size`` in frames; or ``latency``, the seconds of sound in the buffer, about which it may
-    be nearest: ``"low"`` is 0.01, ``"high"`` 0.1. Without any of them it is ``"high"``; the buffer has four periods
+    ``buffer_size`` and ``period_size`` in frames; or ``latency``, the seconds of sound in the buffer, or what is
+    nearest: ``"low"`` is 0.01, ``"high"`` 0.1. Without any of them it is ``"high"``; the buffer has four periods
     where nothing else is said.
 
     The card starts when the buffer is full, by ``start``, or by ``drain``. After an underrun it goes on with silence,
@@ -87,8 +87,8 @@ class PlaybackStream(DeviceStream, Awaitable[AsyncPlayback]):
     def write(self, samples: Any, timeout: float | None = None) -> int:
         """Write every frame, waiting for room without the GIL; gives how many, which is all.
 
-        ``samples``: an array of ``dtype``, shape (frames, channels), or (frames,) for mono, any strides; a buffer; or an
-        iterable of such blocks, written one after the other as they come.
+        ``samples``: an array of ``dtype``, shape (frames, channels), or (frames,) for mono, any strides; a buffer; or
+        an iterable of such blocks, written one after the other as they come.
 
         ``timeout``: seconds for all of it; without one the card may stand still for a buffer and a second. Raises
         TimeoutError then, and ``frames_done`` tells how many were written; ArgumentError, ArgumentTypeError;
@@ -133,7 +133,7 @@ class PlaybackStream(DeviceStream, Awaitable[AsyncPlayback]):
 
     @contextmanager
     def reserve(self, frames: int) -> Generator[_Array]:
-        """The next ``frames`` of the buffer, to be filled in ``with`` and committed on leaving; an exception keeps them back.
+        """The next ``frames`` of the buffer, to be filled in ``with``: committed on leaving, but not by an exception.
 
         A view of the card's own memory where there is a ring and no conversion; else an array that is written when you
         leave. Fewer where there is less room now, or where the ring ends. Never waits.
@@ -148,8 +148,8 @@ class PlaybackStream(DeviceStream, Awaitable[AsyncPlayback]):
         """Blocks of a period each, to be filled: committed as the loop turns; ``count`` of them, or for ever.
 
         Each is a view of the card's own memory where there is a ring and no conversion, so fill it before the next
-        turn. One that the loop was left in, by ``break`` or an exception, is not committed. One that comes after an xrun
-        is lost, and counted in ``stats``.
+        turn. One that the loop was left in, by ``break`` or an exception, is not committed. One that comes after an
+        xrun is lost, and counted in ``stats``.
         """
         while count is None or count > 0:
             view = self._recovering(self.next_period)
@@ -192,14 +192,15 @@ class PlaybackStream(DeviceStream, Awaitable[AsyncPlayback]):
         It cannot be written again: what the card has passed the kernel has silenced (rule J1).
         """
         self._moved += len(view)
+        done = 0
         try:
-            if not self._staged:
+            if self._staged:
+                done = self._io.write(view)
+            else:
                 self._io.commit(len(view))
-            elif self._io.write(view) < len(view):
-                raise errors.StateError(f"{self.device}: there is no room for the period that was waited for")
-        except BaseException:
-            self._dropped += len(view)
-            raise
+                done = len(view)
+        finally:
+            self._dropped += len(view) - done
 
     def drain(self, timeout: float | None = None) -> None:
         """Play what was written to its end, then stop.
