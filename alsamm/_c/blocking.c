@@ -94,6 +94,8 @@ static int look_until_movable(struct loop *loop, struct view *now, unsigned long
     for (;;) {
         int error = direct_look_around(loop->ring, loop->ask, !loop->woken, now, avail_min);
 
+        if (error == 0 && !loop->ask && may_be_late(loop->ring, now))
+            error = look_afresh(loop->ring, now);
         loop->woken = loop->ask = 0;
         if (error == 0)
             error = may_transfer(loop->ring, now->state);

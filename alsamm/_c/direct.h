@@ -122,34 +122,51 @@ static inline unsigned long usable(const struct alsamm_ring *ring, const struct 
     return avail < ring->buffer_size ? avail : ring->buffer_size;
 }
 
+/* Rule P15: hw_ptr may be a period old (rule H1), so with less than that queued the card may be past appl_ptr already. A
+ * commit then takes the underrun away before the kernel sees it, and nobody would ever tell of the frames that came too
+ * late: so before one the card itself is asked, which finds the underrun. A writer that keeps up never pays. */
+static inline int may_be_late(const struct alsamm_ring *ring, const struct view *now)
+{
+    return !ring->capture && ring->stops && now->state == SNDRV_PCM_STATE_RUNNING &&
+           available(ring, now) + ring->period_size > ring->buffer_size;
+}
+
+/* Both pointers, once the card was asked. */
+static inline int look_afresh(struct alsamm_ring *ring, struct view *out)
+{
+    struct alsamm_snapshot now;
+    int error = direct_ask(ring, 1, &now);
+
+    if (error < 0)
+        return error;
+    *out = (struct view){now.state, now.hw_ptr, now.appl_ptr};
+    return 0;
+}
+
 /* For moving `frames`: SYNC_PTR's last answer will do if by it there is room or data for them, for both only grow. */
 static inline int look_for(struct alsamm_ring *ring, unsigned long frames, struct view *out)
 {
+    int error;
+
     if (!both_mapped(&ring->pages) && direct_answer_holds(ring)) {
         *out = (struct view){ring->last.state, ring->last.hw_ptr, ring->last.appl_ptr};
-        if (frames <= usable(ring, out))
+        if (frames <= usable(ring, out) && !may_be_late(ring, out))
             return 0;
     }
-    return look(ring, out);
+    error = look(ring, out);
+    return error == 0 && may_be_late(ring, out) ? look_afresh(ring, out) : error;
 }
 
 /* For reading: a mapped hw_ptr may be a period old (rule H1), so when less than that is left until the card writes over the
  * oldest frame, or when nothing renews it, the card itself is asked (rule G5). */
 static inline int look_closely(struct alsamm_ring *ring, struct view *out)
 {
-    struct alsamm_snapshot now;
-    int error;
-
     if (both_mapped(&ring->pages)) {
         look_at_pages(&ring->pages, out);
         if (!ring->no_period_wakeup && available(ring, out) + ring->period_size <= ring->buffer_size)
             return 0;
     }
-    error = direct_ask(ring, 1, &now);
-    if (error < 0)
-        return error;
-    *out = (struct view){now.state, now.hw_ptr, now.appl_ptr};
-    return 0;
+    return look_afresh(ring, out);
 }
 
 /* For a stream's statistics: how long the blocking calls slept, and how late they looked. */

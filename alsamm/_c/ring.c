@@ -39,6 +39,8 @@ int fast_spans(struct alsamm_ring *ring, struct alsamm_spans *out)
     unsigned long frames;
     int error = ring->capture ? look_closely(ring, &now) : look(ring, &now);
 
+    if (error == 0 && may_be_late(ring, &now))
+        error = look_afresh(ring, &now);
     if (error < 0)
         return error;
     error = may_transfer(ring, now.state);

@@ -159,6 +159,7 @@ struct alsamm_ring {
     int swapped;                /* sample bytes are in the other order than this machine's */
     unsigned long buffer_size, period_size, boundary;
     unsigned long start_threshold;
+    int stops;                  /* where it runs dry: stop_threshold is not the boundary */
     long long half_period_ns, buffer_ns;
     int no_period_wakeup;       /* poll is never woken by the card (rule H6) */
     unsigned char silence[8];   /* the bytes of one silent sample */

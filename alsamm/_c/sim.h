@@ -12,7 +12,7 @@ enum { SIM_RATES = 32, SIM_NAME = 64 };
 struct sim_config {             /* what the card can do and how it misbehaves; fixed for its life */
     char name[64];
     enum sim_clock clock;
-    double speed;               /* of the realtime clock: 1.0 is CLOCK_MONOTONIC's */
+    double speed;               /* of its crystal: 1.0 is CLOCK_MONOTONIC's */
     unsigned int rate_min, rate_max;
     unsigned int rate_count;    /* when not 0, only these rates */
     unsigned int rates[32];
@@ -83,6 +83,7 @@ int sim_card_new(const struct sim_config *config, struct sim_card **out);
 int sim_card_close(struct sim_card *card);
 int sim_advance(struct sim_card *card, unsigned long long frames);
 int sim_next_interrupt(struct sim_card *card, unsigned long *out);
+int sim_time_of(struct sim_card *card, long long *out);
 int sim_set_speed(struct sim_card *card, double speed);
 int sim_fault(struct sim_card *card, enum sim_fault fault, int capture, long value);
 int sim_truth_of(struct sim_card *card, int capture, struct sim_truth *out);

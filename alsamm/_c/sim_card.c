@@ -84,7 +84,7 @@ int sim_advance(struct sim_card *card, unsigned long long frames)
         error = -ENODEV;
     else if (card->config.clock == SIM_CLOCK_REALTIME)
         error = -EINVAL;
-    else if (!card->frozen && !card->powered_off && !card->unplugged)
+    else
         sim_run(card, frames);
     sim_unlock(card);
     return error;
@@ -97,6 +97,17 @@ int sim_next_interrupt(struct sim_card *card, unsigned long *out)
     if (error < 0)
         return error;
     *out = sim_to_interrupt(card);
+    sim_unlock(card);
+    return 0;
+}
+
+int sim_time_of(struct sim_card *card, long long *out)
+{
+    int error = sim_enter(card);
+
+    if (error < 0)
+        return error;
+    *out = sim_time(card);
     sim_unlock(card);
     return 0;
 }

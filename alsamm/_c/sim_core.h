@@ -66,7 +66,7 @@ struct sim_pcm {
     unsigned long long dma;         /* frames that the hardware moved since PREPARE */
     unsigned long long dma_updated; /* ... at the last update of hw_ptr: the kernel's hw_ptr_jiffies */
     unsigned long long dma_read;    /* ... as the position register told then (H2) */
-    unsigned long long tick;        /* realtime: card time, in frames, up to which dma is done */
+    unsigned long long tick;        /* card time, in frames, up to which dma is done */
     unsigned long avail_max, overrange;
     struct timespec trigger_tstamp, driver_tstamp;
     int audio_type_requested, audio_report_delay, audio_report_valid;
@@ -94,6 +94,7 @@ struct sim_card {
     double speed;
     long long caught_up;            /* ns of card time that the hardware has done */
     long long real_base, card_base; /* ns: CLOCK_MONOTONIC and card time of the same moment */
+    long long clock_ahead[3];       /* ns: what the clock of each tstamp_type showed beyond CLOCK_MONOTONIC at first */
 
     struct sim_tape tape;
     int feed_fd;
@@ -179,12 +180,15 @@ void sim_interrupt(struct sim_pcm *pcm);
 unsigned long sim_pcm_to_interrupt(const struct sim_pcm *pcm);
 unsigned long sim_to_interrupt(const struct sim_card *card);
 unsigned long sim_to_period_end(const struct sim_card *card);
-void sim_run(struct sim_card *card, unsigned long long frames);
 
 /* sim_clock.c */
 long long sim_monotonic_ns(void);
+long long sim_time(const struct sim_card *card);
 unsigned long long sim_ticks(long long ns, unsigned int rate);
+long long sim_tick_ns(unsigned long long tick, unsigned int rate);
+struct sim_pcm *sim_fastest(const struct sim_card *card, int running);
 int sim_frozen(const struct sim_card *card);
+void sim_run(struct sim_card *card, unsigned long long frames);
 void sim_catch_up(struct sim_card *card);
 void sim_stamp_tick(struct sim_pcm *pcm);
 void sim_rebase(struct sim_card *card);

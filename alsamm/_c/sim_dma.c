@@ -85,26 +85,35 @@ unsigned long sim_pcm_to_interrupt(const struct sim_pcm *pcm)
     return pcm->period_size - (unsigned long)(pcm->dma % pcm->period_size);
 }
 
-/* Frames until the next period ends, whether its interrupt will be delivered or not. */
-unsigned long sim_to_period_end(const struct sim_card *card)
+/* Frames of the fastest stream, in which a card without a clock of its own counts, until a period of any stream ends. */
+static unsigned long nearest_end(const struct sim_card *card, int with_interrupt)
 {
+    const struct sim_pcm *fastest = sim_fastest(card, 1);
     unsigned long nearest = ULONG_MAX;
 
-    for (int i = 0; i < 2; i++)
-        if (sim_moving(card, i) && sim_pcm_to_interrupt(card->pcm[i]) < nearest)
-            nearest = sim_pcm_to_interrupt(card->pcm[i]);
+    for (int i = 0; i < 2; i++) {
+        const struct sim_pcm *pcm = sim_moving(card, i);
+        unsigned long long tick;
+        if (!pcm || (with_interrupt && pcm->no_period_wakeup))
+            continue;
+        tick = pcm->tick + sim_pcm_to_interrupt(pcm);
+        tick = sim_ticks(sim_tick_ns(tick, pcm->rate) - 1, fastest->rate) + 1; /* the first that is not before it */
+        if (tick - fastest->tick < nearest)
+            nearest = (unsigned long)(tick - fastest->tick);
+    }
     return nearest;
 }
 
-/* Frames until the next interrupt, ULONG_MAX when none will come (rule H6). */
+/* Until the next period ends, whether its interrupt will be delivered or not; ULONG_MAX when nothing runs. */
+unsigned long sim_to_period_end(const struct sim_card *card)
+{
+    return nearest_end(card, 0);
+}
+
+/* Until the next interrupt, ULONG_MAX when none will come (rule H6). */
 unsigned long sim_to_interrupt(const struct sim_card *card)
 {
-    unsigned long nearest = ULONG_MAX;
-
-    for (int i = 0; i < 2; i++)
-        if (sim_moving(card, i) && !card->pcm[i]->no_period_wakeup && sim_pcm_to_interrupt(card->pcm[i]) < nearest)
-            nearest = sim_pcm_to_interrupt(card->pcm[i]);
-    return nearest;
+    return nearest_end(card, 1);
 }
 
 void sim_interrupt(struct sim_pcm *pcm) /* snd_pcm_period_elapsed */
@@ -118,23 +127,4 @@ void sim_interrupt(struct sim_pcm *pcm) /* snd_pcm_period_elapsed */
     pcm->interrupts++;
     sim_update_hw_ptr(pcm, 1);
     sim_wake(pcm->card);
-}
-
-/* Let the hardware move, stopping at every period's end for its interrupt; the lock is held. */
-void sim_run(struct sim_card *card, unsigned long long frames)
-{
-    something_moved();
-    while (frames > 0) {
-        unsigned long step = sim_to_period_end(card);
-
-        if (step == ULONG_MAX)
-            return;
-        if (step > frames)
-            step = (unsigned long)frames;
-        sim_move(card, sim_moving(card, 0), sim_moving(card, 1), step);
-        frames -= step;
-        for (int i = 0; i < 2; i++)
-            if (sim_moving(card, i))
-                sim_interrupt(card->pcm[i]);
-    }
 }

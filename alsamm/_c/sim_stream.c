@@ -27,8 +27,15 @@ long sim_hw_avail(const struct sim_pcm *pcm)
 void sim_gettime(const struct sim_pcm *pcm, struct timespec *out)
 {
     static const clockid_t clocks[] = {CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_MONOTONIC_RAW};
+    long long ns;
 
-    clock_gettime(clocks[pcm->tstamp_type], out);
+    if (pcm->card->config.clock == SIM_CLOCK_REALTIME) {
+        clock_gettime(clocks[pcm->tstamp_type], out);
+        return;
+    }
+    ns = sim_time(pcm->card) + pcm->card->clock_ahead[pcm->tstamp_type];
+    out->tv_sec = (time_t)(ns / SIM_NS);
+    out->tv_nsec = (long)(ns % SIM_NS);
 }
 
 void sim_set_state(struct sim_pcm *pcm, int state)

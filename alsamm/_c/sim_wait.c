@@ -51,22 +51,24 @@ int sim_futex_sleep(atomic_uint *word, unsigned int seen, long long ns)
 }
 
 /* Auto: the time a client would sleep is time that the card runs. */
-static int sleep_by_advancing(struct sim_pcm *pcm, long long *left_ns)
+static int sleep_by_advancing(struct sim_card *card, long long *left_ns)
 {
-    struct sim_card *card = pcm->card;
     unsigned long step = sim_to_interrupt(card);
-    unsigned int rate = pcm->rate ? pcm->rate : 1;
+    long long before = sim_time(card);
 
     if (*left_ns >= 0) {
-        unsigned long long left = sim_ticks(*left_ns, rate);
+        unsigned long long left = sim_ticks((long long)((double)*left_ns * card->speed), sim_fastest(card, 1)->rate);
         if (left < step) {
             sim_run(card, left);
             *left_ns = 0;
             return -ETIMEDOUT;
         }
-        *left_ns -= (long long)step * SIM_NS / rate;
     }
     sim_run(card, step);
+    if (*left_ns >= 0) {
+        *left_ns -= sim_time(card) - before;
+        *left_ns = *left_ns < 0 ? 0 : *left_ns;
+    }
     return 0;
 }
 
@@ -81,7 +83,7 @@ int sim_sleep(struct sim_pcm *pcm, long long *left_ns)
         return -ETIMEDOUT;
     if (card->config.clock == SIM_CLOCK_AUTO && !sim_frozen(card) && sim_to_period_end(card) != ULONG_MAX &&
         (*left_ns > 0 || sim_to_interrupt(card) != ULONG_MAX))
-        return sleep_by_advancing(pcm, left_ns);
+        return sleep_by_advancing(card, left_ns);
     card->sleepers++;
     sim_unlock(card);
     before = sim_monotonic_ns();

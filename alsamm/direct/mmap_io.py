@@ -279,6 +279,7 @@ class MmapIO(TimelineIO):
         ring.period_size = geometry.period_size
         ring.boundary = geometry.boundary
         ring.start_threshold = geometry.start_threshold
+        ring.stops = geometry.stop_threshold < geometry.boundary
         ring.half_period_ns = geometry.period_size * 500_000_000 // geometry.rate
         ring.buffer_ns = geometry.buffer_size * 1_000_000_000 // geometry.rate
         ring.no_period_wakeup = not geometry.period_wakeup

@@ -46,7 +46,12 @@ class Card:
     - ``"auto"``: as manual, and a client that would sleep lets the card run to its next interrupt instead, so that
       whole streaming programs run at full speed, the same every time. For one thread; a client that sleeps by other
       means than this library's waits, or alsa-lib's poll descriptors, does not move the card.
-    - ``"realtime"``: a thread keeps CLOCK_MONOTONIC's time, ``speed`` times as fast and ``ppm`` millionths faster.
+    - ``"realtime"``: a thread keeps CLOCK_MONOTONIC's time.
+
+    ``speed`` and ``ppm``: a second of CLOCK_MONOTONIC is rate * speed * (1 + ppm * 1e-6) frames. On manual and auto
+    cards that is a CLOCK_MONOTONIC of the card's own, ``time_ns``: it begins with the machine's when the card is made,
+    and what the card moves is all that lets it go on. Their timestamps are of that time, and those of the other clock
+    types as far from it as the machine's clocks were at the beginning.
 
     What the hardware can do. A range is (least, most) or one number, ``rates`` a tuple (least, most) or any other
     sequence of all rates: ``rates`` (Hz), ``channels``, ``formats`` (default: all that numpy has a type for),
@@ -182,8 +187,10 @@ class Card:
     def advance(self, frames: int) -> None:
         """Let the card's time go on by ``frames`` of every running stream; an interrupt at every period's end.
 
-        In between only the hardware's position moves; the status page stays stale (rule H1). Not for realtime cards:
-        ArgumentError.
+        Of streams with different rates it is the faster one's frames, and the other moves by as many as it has in that
+        time. In between only the hardware's position moves; the status page stays stale (rule H1). When the hardware
+        stands still, or nothing runs, time passes without it; when nothing is configured a frame has no length, and
+        none passes. Not for realtime cards: ArgumentError.
         """
         code = lib.sim_advance(self._handle, _natural("frames", frames))
         check(code, "advance", self.device, {**_FAILURES, errno.EINVAL: errors.ArgumentError})
@@ -198,14 +205,24 @@ class Card:
 
     @property
     def frames_to_interrupt(self) -> int | None:
-        """Frames until the next interrupt; None when nothing runs or the stream has none."""
+        """Frames, as ``advance`` counts them, until the next interrupt; None when nothing runs or there is none."""
         out = ffi.new("unsigned long *")
         lib.sim_next_interrupt(self._handle, out)
         return None if out[0] == _NEVER else int(out[0])
 
     def set_speed(self, speed: float, *, ppm: float = 0.0) -> None:
-        """Realtime: from now on run ``speed`` times as fast as CLOCK_MONOTONIC, and ``ppm`` millionths faster."""
+        """From now on run ``speed`` times as fast as CLOCK_MONOTONIC (``time_ns``), and ``ppm`` millionths faster."""
         self._check(lib.sim_set_speed(self._handle, _speed(speed, ppm)), "set_speed")
+
+    @property
+    def time_ns(self) -> int:
+        """CLOCK_MONOTONIC as this card's timestamps have it, nanoseconds; of a realtime card time.monotonic_ns().
+
+        Raises ClosedError in a forked child, which has no card.
+        """
+        out = ffi.new("long long *")
+        self._check(lib.sim_time_of(self._handle, out), "time_ns")
+        return int(out[0])
 
     # ---- sound ----
 

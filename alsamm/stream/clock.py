@@ -13,9 +13,10 @@ _SECOND = 1e-9
 _NS = 1e9
 _MILLION = 1e6
 
-# What is believed before anything was measured, and weighs as one pair: crystals are this near to their nominal rate, and
-# timestamps this late. It keeps the first few pairs, a scheduling delay apart, from giving a rate that no crystal has.
-_LIKELY_PPM = 500.0
+# What is believed before anything was measured, as one pair that is forgotten as all others: crystals are this near to
+# their nominal rate, and timestamps this late. It keeps the first few pairs, of which one came late, from giving a rate
+# that no crystal has.
+_LIKELY_PPM = 1000.0
 _LIKELY_JITTER = 1e-3
 
 _CLIP = 3.0
@@ -27,15 +28,16 @@ _FRAME_VARIANCE = 1 / 12  # positions are whole frames
 class ClockModel:
     """The line through the positions of one card: which frame is when, and how fast its crystal really is.
 
-    ``rate`` is the nominal one in Hz. ``time_constant``, in seconds: what was seen that long ago counts 1/e. A longer one
-    filters more, a shorter one follows a crystal that warms up.
+    ``rate`` is the nominal one in Hz. ``time_constant``, in seconds: what was seen that long ago counts 1/e. A longer
+    one filters more, a shorter one follows a crystal that warms up: a new rate is there after four of them.
 
     It is a regression of frames on time with exponential forgetting. All that was seen counts alike at first, so it is
-    as quick as the data allow, and it needs no bandwidth and no even intervals, which a delay-locked loop (F. Adriaensen,
-    "Using a DLL to filter time") has to be told; it also knows its own uncertainty. What is summed up is the deviation
-    from the nominal rate since the last pair, so numbers stay small and days of running cost no precision. A position
-    that is more than three times the usual jitter off counts as if it were just that (Huber), because the timestamps of
-    a busy machine are late now and then, and never early; if the card itself changed, the usual grows until it follows.
+    as quick as the data allow, and it needs no bandwidth and no even intervals, which a delay-locked loop (F.
+    Adriaensen, "Using a DLL to filter time") has to be told; it also knows its own uncertainty. What is summed up is
+    the deviation from the nominal rate since the last pair, so numbers stay small and days of running cost no
+    precision. A position that is more than three times the usual jitter off counts as if it were just that (Huber),
+    because the timestamps of a busy machine are late now and then, and never early; if the card itself changed, the
+    usual grows until the line follows.
 
     ``position.time_ns`` should be the time at which the card was at that frame. If it is late on average, as after
     interrupts, the line is late by that average; the rate is not.
@@ -55,9 +57,12 @@ class ClockModel:
         self._span_ns = 0
         # Seconds and frames of deviation, from the last pair: where the line's middle is, and how much that weighs.
         self._middle = self._deviation = self._weight = 0.0
-        # Sums about the middle, of all that restart() did not take away: time^2, time * deviation, deviation^2.
-        self._times = self._products = self._deviations = 0.0
-        self._pairs = 0.0  # that these weigh
+        # Sums about the middle of each line since the first restart(): time^2, time * deviation, deviation^2; and how
+        # many pairs they are of.
+        self._times = (_LIKELY_JITTER / (_LIKELY_PPM / _MILLION)) ** 2
+        self._products = 0.0
+        self._deviations = (_LIKELY_JITTER * self._nominal) ** 2
+        self._pairs = 1.0
         # What was told wrongly in advance: the last, the squares, and how alike neighbours are.
         self._error = self._errors = self._alike = 0.0
 
@@ -110,7 +115,7 @@ class ClockModel:
 
     def _take(self, error: float) -> None:
         if self._count > _CLIP_FROM:
-            most = _CLIP * math.sqrt(self._variance)
+            most = _CLIP * math.sqrt(max(self._variance, _FRAME_VARIANCE))
             error = min(max(error, -most), most)
         self._pairs += 1.0
         self._errors += error * error
@@ -150,21 +155,25 @@ class ClockModel:
 
     @property
     def jitter_ns(self) -> float:
-        """How far pairs usually lie off the line: root mean square, nanoseconds. Outliers count as three times that."""
-        return math.sqrt(self._residuals / self._pairs) / self.rate * _NS if self._pairs else 0.0
+        """How far pairs usually lie off the line: root mean square, nanoseconds. Outliers count as three times that.
+
+        It begins with a guess of a millisecond, of which less remains with each pair.
+        """
+        return math.sqrt(self._variance) / self.rate * _NS
 
     @property
     def rate_error_ppm(self) -> float:
         """The standard deviation of ``ppm``: how uncertain the pairs leave it. inf until there are three.
 
-        Neighbours that are off alike count as one, so it stays honest where errors come in waves or the rate drifts; it
-        never claims more than whole frames can tell. Once all of the window is full it is up to twice too large.
+        Neighbours that are off alike count as one, so it stays honest where errors come in waves; it never claims more
+        than whole frames can tell. Once the window is full it is up to twice too large. It is about a rate that holds:
+        a change is known only when it shows.
         """
         if self._count < 3:  # noqa: PLR2004 -- two points have no residual
             return math.inf
         alike = min(max(self._alike / self._errors, 0.0), 0.99) if self._errors else 0.0
-        information = (self._times + self._belief) / self._variance * (1 - alike) / (1 + alike)
-        return 1 / math.sqrt(information) / self._nominal * _MILLION
+        variance = max(self._variance * (1 + alike) / (1 - alike), _FRAME_VARIANCE)
+        return math.sqrt(variance / self._times) / self._nominal * _MILLION
 
     def frame_at(self, time_ns: int) -> float:
         """The frame that the card is, was or will be at, at a time of CLOCK_MONOTONIC in nanoseconds.
@@ -194,19 +203,10 @@ class ClockModel:
 
     @property
     def _slope(self) -> float:
-        return self._products / (self._times + self._belief) if self._times else 0.0
-
-    @property
-    def _belief(self) -> float:
-        """That crystals are near to their nominal rate, as a weight beside ``_times``: less when pairs are exact."""
-        return self._variance / (_LIKELY_PPM / _MILLION * self._nominal) ** 2
-
-    @property
-    def _residuals(self) -> float:
-        return max(self._deviations - self._products**2 / self._times, 0.0) if self._times else 0.0
+        """Frames a second beyond nominal."""
+        return self._products / self._times
 
     @property
     def _variance(self) -> float:
         """Of a pair about the line, frames^2."""
-        likely = (_LIKELY_JITTER * self._nominal) ** 2
-        return max((self._residuals + likely) / (self._pairs + 1.0), _FRAME_VARIANCE)
+        return max(self._deviations - self._products**2 / self._times, 0.0) / self._pairs

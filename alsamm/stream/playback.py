@@ -148,13 +148,20 @@ class PlaybackStream(DeviceStream, Awaitable[AsyncPlayback]):
         """Blocks of a period each, to be filled: committed as the loop turns; ``count`` of them, or for ever.
 
         Each is a view of the card's own memory where there is a ring and no conversion, so fill it before the next
-        turn. One that the loop was left in, by ``break`` or an exception, is not committed.
+        turn. One that the loop was left in, by ``break`` or an exception, is not committed. One that comes after an xrun
+        is lost, and counted in ``stats``.
         """
         while count is None or count > 0:
             view = self._recovering(self.next_period)
             yield view
             self._commit(view)
             count = count if count is None else count - 1
+
+    def wait(self, timeout: float | None = None) -> None:
+        """As DeviceStream.wait. Starts a card that waits for more than there is room for."""
+        if self._io.state == State.PREPARED and self._io.avail() < self.period_size:
+            self._io.start()
+        super().wait(timeout)
 
     def next_period(self) -> _Array:
         """Room for a period, waited for: what ``periods`` gives. To be handed over."""
@@ -174,18 +181,16 @@ class PlaybackStream(DeviceStream, Awaitable[AsyncPlayback]):
 
     def _commit(self, view: _Array) -> None:
         try:
-            if self._staged:
-                self._io.write_all(view, recover=self.recovers)
-            else:
-                self._io.commit(len(view))
+            self.hand_over(view)
         except (errors.XrunError, errors.SuspendedError):
-            self._go_on()  # with silence in the place of what came too late
-            self._io.write_all(view, recover=True)
-        self._moved += len(view)
+            self._go_on()
         self.running()
 
     def hand_over(self, view: _Array) -> None:
-        """Commit what ``next_period`` gave, once it is filled. Raises XrunError and SuspendedError: then it is lost."""
+        """Commit what ``next_period`` gave, once it is filled. Raises XrunError and SuspendedError: then it is lost.
+
+        It cannot be written again: what the card has passed the kernel has silenced (rule J1).
+        """
         self._moved += len(view)
         try:
             if not self._staged:
@@ -202,16 +207,7 @@ class PlaybackStream(DeviceStream, Awaitable[AsyncPlayback]):
         ``timeout``: seconds for which the card may stand still; None is a buffer's time and a second. Raises
         TimeoutError then; Underrun where it was too late already, unless it is to be recovered from.
         """
-        try:
-            self._io.drain(timeout)
-        except errors.SuspendedError:
-            self._go_on()
-            if self._io.state == State.DRAINING:
-                self._io.drain(timeout)
-        except errors.XrunError:  # all was played, before we said that it was all
-            if not self.recovers:
-                raise
-            self._io.drop()
+        self._recovering(lambda: self._io.drain(timeout))
 
     def _queued(self) -> int:
         if self.closed or self.state not in _HOLDING:

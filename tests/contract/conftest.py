@@ -18,10 +18,14 @@ Ring = alsamm.MmapPlayback | alsamm.MmapCapture
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Parametrise by what the case asks for. What a device does not have is not made, rather than skipped."""
+    option = str(metafunc.config.getoption("--devices"))
+    wanted = [mark.args[0] for mark in metafunc.definition.iter_markers("needs")]
+    if "stream_device" in metafunc.fixturenames:
+        names = [name for name in devices.stream_names(option) if all(devices.has(name, what) for what in wanted)]
+        metafunc.parametrize("stream_device", names, indirect=True)
     if "device" not in metafunc.fixturenames:
         return
-    names = devices.named(str(metafunc.config.getoption("--devices")))
-    wanted = [mark.args[0] for mark in metafunc.definition.iter_markers("needs")]
+    names = devices.named(option)
     names = [name for name in names if all(devices.has(name, what) for what in wanted)]
     if "direction" in metafunc.fixturenames:
         pairs = [(name, way) for name in names for way in Direction if devices.has(name, str(way))]
@@ -43,6 +47,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture
 def device(request: pytest.FixtureRequest) -> Iterator[Target]:
     target = devices.make(request.param)
+    yield target
+    target.close()
+
+
+@pytest.fixture
+def stream_device(request: pytest.FixtureRequest) -> Iterator[Target]:
+    target = devices.make_for_streams(request.param)
     yield target
     target.close()
 

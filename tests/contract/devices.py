@@ -27,6 +27,14 @@ SOFTWARE: dict[str, dict[str, Any]] = {
     "sim-hdsp": {"accesses": [Access.MMAP_NONINTERLEAVED], "separate_channels": True},
     "sim-wrap": {"boundary": 4 * BUFFER},
 }
+# Those of the streams' cases keep real time; "sim-rw" cannot be mapped, so that the kernel copies.
+STREAMS: dict[str, dict[str, Any]] = {
+    "sim": {},
+    "sim-arm": SOFTWARE["sim-arm"],
+    "sim-rw": {"accesses": [Access.RW_INTERLEAVED]},
+}
+PLUG = "plug-"
+"""Before a real device's name: the same through alsa-lib's plughw."""
 
 
 @dataclass
@@ -61,9 +69,9 @@ class Target:
             self.card.close()
 
 
-def _software(name: str) -> Target:
-    options = SOFTWARE[name]
-    card = sim.Card(name, clock="auto", **options)
+def _software(name: str, clock: Any = "auto") -> Target:
+    options = {**SOFTWARE, **STREAMS}[name]
+    card = sim.Card(name, clock=clock, **options)
     transports = tuple(
         Transport.SYNC_PTR if options.get(f"refuse_{page}") else Transport.MAPPED for page in ("status", "control")
     )
@@ -92,7 +100,8 @@ def has(name: str, what: str) -> bool:
     """Whether a device has a ``playback``, a ``capture``, a ``loop`` from one to the other, ``faults`` on demand, a
     ``kernel`` behind it.
     """
-    if name in SOFTWARE:
+    name = name.removeprefix(PLUG)
+    if name in SOFTWARE or name in STREAMS:
         return what != "kernel"
     if what in {"faults", "kernel"}:
         return what == "kernel"
@@ -113,6 +122,27 @@ def _real(name: str) -> Target:
 def make(name: str) -> Target:
     """The device of that name."""
     return _software(name) if name in SOFTWARE else _real(name)
+
+
+def stream_names(option: str) -> list[str]:
+    """The devices of the streams' cases: those of ``--devices``, each by its own road and by alsa-lib's."""
+    names = [name for name in option.split(",") if name]
+    if not names:
+        return list(STREAMS)
+    return [road + name for name in named(option) for road in ("", PLUG)]
+
+
+def make_for_streams(name: str) -> Target:
+    """The device of that name, in real time."""
+    if name in STREAMS:
+        return _software(name, clock="realtime")
+    target = _real(name.removeprefix(PLUG))
+    if name.startswith(PLUG):
+        target.name = name
+        target.playback, target.capture = (
+            way and "plug" + way.removesuffix(",SUBDEV=0") for way in (target.playback, target.capture)
+        )
+    return target
 
 
 def configure(pcm: alsamm.PCM, **wishes: Any) -> alsamm.Geometry:
