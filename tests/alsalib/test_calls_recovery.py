@@ -23,7 +23,7 @@ Open = Callable[..., Any]
 
 
 def test_position_is_the_cards_and_never_goes_back(io: Open, quick: sim.Card) -> None:
-    out = io(quick.device, "playback", period_size=240, buffer_size=4_800)
+    out = io(quick.device, "playback", period_size=480, buffer_size=48_000)
     seen: list[Any] = []
     stop = threading.Event()
 
@@ -33,16 +33,16 @@ def test_position_is_the_cards_and_never_goes_back(io: Open, quick: sim.Card) ->
 
     watcher = threading.Thread(target=look)
     watcher.start()
-    out.write_all(ramp(24_000))
+    out.write_all(ramp(96_000))
     stop.set()
     watcher.join()
     assert len(seen) > 20
     assert seen == sorted(seen)
-    assert all(place.frame <= 24_000 for place in seen)
+    assert all(place.frame <= 96_000 for place in seen)
     moving = [place for place in seen if place.frame > 0]
     rate = (moving[-1].frame - moving[0].frame) * 1e9 / (moving[-1].time_ns - moving[0].time_ns)
     assert 0.8 < rate / 480_000 < 1.25
-    assert out.frame - 4_800 <= out.position().frame <= out.frame
+    assert out.frame - 48_000 <= out.position().frame <= out.frame
 
 
 def test_a_plugin_whose_answers_go_back(io: Open, still: sim.Card, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -130,22 +130,22 @@ def test_a_paused_stream(io: Open, still: sim.Card) -> None:
 
 
 def test_write_all_waits_for_room_and_sleeps_meanwhile(io: Open, quick: sim.Card) -> None:
-    out = io(quick.device, "playback", start_threshold=1_024, period_size=240, buffer_size=4_800)
-    block = ramp(48_000)
+    out = io(quick.device, "playback", period_size=480, buffer_size=48_000)
+    block = ramp(96_000)
     began, busy = time.monotonic(), time.thread_time()
-    assert out.write_all(block) == 48_000
+    assert out.write_all(block) == 96_000
     took, worked = time.monotonic() - began, time.thread_time() - busy
-    assert took > 0.07, "a second of sound, ten times as fast, less what the buffer holds"
+    assert took > 0.07, "two seconds of sound, ten times as fast, less what the buffer holds"
     assert worked < took / 2, "it slept"
     assert 0 < out.longest_wait_ns <= out.waited_ns <= took * 1e9
     out.drain()
     assert out.xruns == 0
-    assert (quick.played()[:48_000] == block).all()
+    assert (quick.played()[:96_000] == block).all()
 
 
 def test_fill_starts_and_waits(io: Open, quick: sim.Card) -> None:
     quick.feed(ramp(20_000))
-    mic = io(quick.device, "capture", period_size=240, buffer_size=9_600)
+    mic = io(quick.device, "capture", period_size=480, buffer_size=48_000)
     take = np.zeros((9_600, 2), "i2")
     assert mic.fill(take) == 9_600
     assert (take == ramp(9_600)).all()
@@ -219,8 +219,8 @@ def test_a_signal_is_heard_while_waiting(io: Open, still: sim.Card) -> None:
 
 def test_start_at_a_time(io: Open, quick: sim.Card) -> None:
     for name in ("null", quick.device):
-        out = io(name, "playback", start_threshold="boundary")
-        out.write(ramp(1_024))
+        out = io(name, "playback", start_threshold="boundary", buffer_size=256 * 200)
+        out.write(ramp(40_000))
         wanted = time.monotonic_ns() + 60_000_000
         got = out.start_at(wanted)
         assert wanted <= got <= time.monotonic_ns()
