@@ -23,6 +23,7 @@ MAY_IMPORT = {
     "wav": {"enums", "errors"},
     "alsalib": {"_c", "device", "enums", "errors", "samples"},
     "direct": {"_c", "device", "enums", "errors", "samples"},
+    "stream": {"_c", "account", "alsalib", "device", "direct", "enums", "errors", "samples"},
     "sim": {"_c", "alsalib", "device", "direct", "enums", "errors", "wav"},
 }
 
