@@ -22,6 +22,7 @@ SOURCES = (
     "kernel.c",
     "mapping.c",
     "pages.c",
+    "realtime.c",
     "recovery.c",
     "ring.c",
     "samples.c",

@@ -58,14 +58,20 @@ from alsamm.errors import (
     XrunError,
 )
 from alsamm.stream import (
+    AsyncCapture,
+    AsyncPlayback,
     CaptureStream,
     ClockModel,
+    DriftResampler,
     DuplexStream,
+    Hold,
     PlaybackStream,
+    Realtime,
     Stats,
     capture,
     duplex,
     playback,
+    realtime,
 )
 
 __all__ = [
@@ -75,6 +81,8 @@ __all__ = [
     "AlsaOSError",
     "ArgumentError",
     "ArgumentTypeError",
+    "AsyncCapture",
+    "AsyncPlayback",
     "CaptureIter",
     "CaptureStream",
     "Card",
@@ -88,9 +96,11 @@ __all__ = [
     "DeviceLostError",
     "DeviceNotFoundError",
     "Direction",
+    "DriftResampler",
     "DuplexStream",
     "Format",
     "Geometry",
+    "Hold",
     "HwParams",
     "Interruption",
     "Interval",
@@ -103,6 +113,7 @@ __all__ = [
     "PlaybackStream",
     "Position",
     "RawSamples",
+    "Realtime",
     "State",
     "StateError",
     "Stats",
@@ -122,4 +133,5 @@ __all__ = [
     "duplex",
     "pcms",
     "playback",
+    "realtime",
 ]

@@ -267,4 +267,11 @@ unsigned long fast_ring_advance(unsigned long pointer, unsigned long frames, uns
 unsigned long fast_ring_avail(int capture, unsigned long hw_ptr, unsigned long appl_ptr,
                               unsigned long buffer_size, unsigned long boundary);
 
+/* ---- realtime.c: the calling thread's scheduler, the process's memory ---- */
+
+int alsamm_get_scheduler(int *priority);            /* the policy, with SCHED_RESET_ON_FORK */
+int alsamm_set_scheduler(int policy, int priority);
+int alsamm_lock_memory(int future);                 /* all of it; future: also what is still to be allocated */
+int alsamm_unlock_memory(void);                     /* whoever locked it */
+
 #endif

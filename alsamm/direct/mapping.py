@@ -71,8 +71,8 @@ class Mapping:
     """The ring, mapped once for each distinct offset, and the numpy array over it.
 
     An array keeps its memory until the last view of it is gone (numpy -> memoryview -> ffi.buffer -> ffi.gc), so no
-    view can touch memory that is not there. The kernel counts the mapping, and while it lives the card cannot be configured
-    and is not free (rules C9, C10); so once we let go, blank memory takes its place under the views that are left.
+    view can touch memory that is not there. The kernel counts the mapping, and while it lives the card cannot be
+    configured and is not free (rules C9, C10); so once we let go, blank memory takes its place under the views left.
     """
 
     def __init__(self, fd: int, channels: list[Channel], geometry: Geometry, *, writable: bool, device: str) -> None:

@@ -119,7 +119,7 @@ class TimelineIO(ViewIO):
         Synchronization: both have one owner.
         """
         self._join(partner, linked=linked)
-        partner._join(self, linked=linked)  # noqa: SLF001 -- of the same class
+        partner._join(self, linked=linked)
 
     def _join(self, partner: TimelineIO | None, *, linked: bool) -> None:
         self._partner = partner

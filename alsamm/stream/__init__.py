@@ -5,6 +5,8 @@ from alsamm.stream.capture import CaptureStream, capture
 from alsamm.stream.clock import ClockModel
 from alsamm.stream.duplex import DuplexStream, duplex
 from alsamm.stream.playback import PlaybackStream, playback
+from alsamm.stream.realtime import Realtime, realtime
+from alsamm.stream.resample import DriftResampler, Hold
 from alsamm.stream.stats import Stats
 
 __all__ = [
@@ -12,10 +14,14 @@ __all__ = [
     "AsyncPlayback",
     "CaptureStream",
     "ClockModel",
+    "DriftResampler",
     "DuplexStream",
+    "Hold",
     "PlaybackStream",
+    "Realtime",
     "Stats",
     "capture",
     "duplex",
     "playback",
+    "realtime",
 ]

@@ -15,16 +15,16 @@ from alsamm.samples import as_frames, is_buffer
 
 if TYPE_CHECKING:
     from alsamm.stream.base import DeviceStream
-    from alsamm.stream.capture import CaptureStream
     from alsamm.stream.playback import PlaybackStream
 
 __all__ = ["AsyncCapture", "AsyncPlayback", "AsyncStream", "Awaitable"]
 
 _Array = np.ndarray[Any, np.dtype[Any]]
-_A = TypeVar("_A", bound="AsyncStream")
+_S = TypeVar("_S", bound="DeviceStream")
+_A = TypeVar("_A", bound="AsyncStream[Any]")
 
 
-class AsyncStream:
+class AsyncStream(Generic[_S]):
     """What both directions do. The synchronous stream is ``stream``; all that it can tell can be asked of it.
 
     One task at a time; other tasks run while it waits. A call that is cancelled loses no frame, and the stream goes on.
@@ -32,8 +32,8 @@ class AsyncStream:
     Synchronization: the event loop's thread.
     """
 
-    def __init__(self, stream: DeviceStream) -> None:
-        self.stream: DeviceStream = stream
+    def __init__(self, stream: _S) -> None:
+        self.stream = stream
 
     async def ready(self, timeout: float | None = None) -> None:
         """Return when the card has something to tell: room, frames, or an error that the next call raises.
@@ -74,10 +74,8 @@ def _wake(woken: asyncio.Future[list[tuple[int, int]]], fd: int, events: int) ->
         woken.set_result([(fd, events)])
 
 
-class AsyncPlayback(AsyncStream):
+class AsyncPlayback(AsyncStream["PlaybackStream"]):
     """A PlaybackStream to be awaited."""
-
-    stream: PlaybackStream
 
     def __init__(self, stream: PlaybackStream) -> None:
         super().__init__(stream)
@@ -126,13 +124,8 @@ class AsyncPlayback(AsyncStream):
             raise
 
 
-class AsyncCapture(AsyncStream):
+class AsyncCapture(AsyncStream["CaptureStream"]):
     """A CaptureStream to be awaited: ``await mic.read(480)``, ``async for block in mic``."""
-
-    stream: CaptureStream
-
-    def __init__(self, stream: CaptureStream) -> None:
-        super().__init__(stream)
 
     async def read(self, frames: int | None = None) -> _Array:
         """Read exactly ``frames`` (None: a period); gives a new array (frames, channels), yours to keep.

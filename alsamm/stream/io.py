@@ -26,8 +26,11 @@ class StreamIO(Protocol):
     """What both directions do; as MmapIO documents it."""
 
     on_interruption: Callable[[Interruption], None] | None
-    refill: int
 
+    @property
+    def refill(self) -> int: ...  # noqa: D102
+    @refill.setter
+    def refill(self, frames: int) -> None: ...
     @property
     def geometry(self) -> Geometry: ...  # noqa: D102 -- as MmapIO, here and below
     @property

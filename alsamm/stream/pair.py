@@ -41,6 +41,8 @@ class Pair:
         self._out, self._mic = out, mic
         self.lead = out.buffer_size - out.buffer_size % out.period_size
         """Frames of silence that playback begins with: by so much is the number of what is written ahead."""
+        self._ahead = self.lead
+        """By how much it is ahead of the number of what was captured beside it."""
         out.ring.refill = self.lead
         sw = out.pcm.sw_params()
         sw.start_threshold = sw.boundary  # both start together, and not when the buffer is full
@@ -83,7 +85,7 @@ class Pair:
         if out.ring.state != State.PREPARED:
             return
         silence = np.frombuffer(out.format.silence, out.format.dtype.base)  # one sample; packed, its three bytes
-        room = self.lead - (out.ring.frame - mic.ring.frame)
+        room = self.lead - (out.buffer_size - out.ring.avail())
         while room > 0:
             view = out.ring.next_view(room)
             view[...] = silence
@@ -102,6 +104,9 @@ class Pair:
         if self._paired:
             stopped.recover()
             return
+        for ring in (out, mic):
+            if ring.state in (State.XRUN, State.SUSPENDED):
+                ring.recover()  # which counts it
         for ring in (out, mic):
             ring.drop()
             ring.prepare()
@@ -122,6 +127,7 @@ class Pair:
             try:
                 before = self._interruptions()
                 number = self._mic.ring.frame
+                self._ahead = self._out.ring.frame - number
                 turn = Turn(self._mic.next_period(), self._out.next_period(), number)
                 if not self._one_trigger:
                     self._out.time()
@@ -156,7 +162,7 @@ class Pair:
         if self._one_trigger:
             return self.lead
         now = time.monotonic_ns()
-        return self.lead + round(self._mic.frame_at(now) - self._out.frame_at(now))
+        return self._ahead + round(self._mic.frame_at(now) - self._out.frame_at(now))
 
     def drift_ppm(self) -> float:
         """See DuplexStream."""

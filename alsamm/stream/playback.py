@@ -45,8 +45,9 @@ def playback(
     """Open a device to play on: any name of ``aplay -L``. For ``with``, or ``async with``.
 
     A PCM of the kernel's own (``hw:…``) is reached through its memory, any other (``default``, ``plughw:…``,
-    PipeWire's) by alsa-lib's calls; ``transport`` tells. What cannot be had is an error that says what could be; with ``nearest``
-    rate, channels and sizes may come out as the card has them. What was granted can be read from the stream.
+    PipeWire's) by alsa-lib's calls; ``transport`` tells. What cannot be had is an error that says what could be; with
+    ``nearest`` rate, channels and sizes may come out as the card has them. What was granted can be read from the
+    stream.
 
     ``dtype``: what your arrays hold, by default int16; floats are 1.0 at full scale. ``format``: what the card is to be
     set to, by default what holds ``dtype`` best. Where they differ samples are converted on the way, as MmapPlayback

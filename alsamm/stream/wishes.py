@@ -93,7 +93,7 @@ class Wishes:
         playback = pcm.direction == Direction.PLAYBACK
         # A full ring starts: then there is all the time that the buffer can give.
         sw.start_threshold = hw.buffer_size - hw.buffer_size % hw.period_size if playback else 1
-        if playback and hw.access != Access.RW_INTERLEAVED:
+        if playback and pcm.is_kernel:
             # Rule J1: what was played is silenced at once, so that an xrun is heard as silence and nothing twice. The
             # kernel does so before it moves hw_ptr, so it never writes over what we are about to commit (J2).
             sw.silence_threshold = 0

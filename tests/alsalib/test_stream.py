@@ -41,7 +41,7 @@ def test_what_is_written_is_played_and_nothing_else(playback: PCM, card: sim.Car
     assert playback.avail() == 1024
 
 
-def test_status_on_the_kernels_road(playback: PCM, card: Card) -> None:
+def test_status_on_the_kernels_road(playback: PCM, card: sim.Card) -> None:
     setup(playback)
     playback.writei(ones(700))
     now = playback.status()

@@ -25,12 +25,14 @@ SECOND = np.zeros((RATE, 2), "i2")
 
 def out_of(device: Target, **wishes: Any) -> alsamm.PlaybackStream:
     assert device.playback
-    return alsamm.playback(device.playback, **{"period_size": PERIOD, "buffer_size": BUFFER, "nearest": True, **wishes})
+    sizes: dict[str, Any] = {"period_size": PERIOD, "buffer_size": BUFFER, "nearest": True}
+    return alsamm.playback(device.playback, **sizes | wishes)
 
 
 def mic_of(device: Target, **wishes: Any) -> alsamm.CaptureStream:
     assert device.capture
-    return alsamm.capture(device.capture, **{"period_size": PERIOD, "buffer_size": BUFFER, "nearest": True, **wishes})
+    sizes: dict[str, Any] = {"period_size": PERIOD, "buffer_size": BUFFER, "nearest": True}
+    return alsamm.capture(device.capture, **sizes | wishes)
 
 
 def by_calls(device: Target) -> bool:
