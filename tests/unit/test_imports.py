@@ -26,7 +26,6 @@ MAY_IMPORT = {
     "conversion": {"_c", "enums", "errors"},
     "direct": {"_c", "account", "conversion", "device", "enums", "errors", "samples"},
     "stream": {"_c", "account", "alsalib", "conversion", "device", "direct", "enums", "errors", "samples"},
-    "direct": {"_c", "device", "enums", "errors", "samples"},
     "sim": {"_c", "alsalib", "device", "direct", "enums", "errors", "wav"},
 }
 
