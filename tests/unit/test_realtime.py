@@ -1,20 +1,19 @@
 """What a thread is granted is what the kernel says that it has, and nothing of it is left afterwards.
 
 Each case is a process of its own, for privileges and limits cannot be given back. Cases that need what the tests' user
-may not do, such as raising a hard limit, are skipped and say so; root in a guest of the lab may:
-``python -m tests.kernel --shell-command '"$LAB_PYTHON" -m pytest tests/unit/test_realtime*.py'``.
+may not do (raising a hard limit) are not made there; root in a guest of the lab may, and `make lab-6.1` runs them.
 """
 
 from __future__ import annotations
 
 import resource
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from alsamm import errors
-from alsamm.stream import realtime as room
 from alsamm.stream.realtime import Realtime, realtime
 from tests.unit.realtimekit import AROUND, FIFO, OTHER, RESET, capable, highest, run, same
 
@@ -69,6 +68,7 @@ drop()
     same(report, "before", "after")
 
 
+@pytest.mark.needs("limits")
 def test_as_high_as_the_limit_goes() -> None:
     report = run('limit("RTPRIO", 20)\ndrop()' + AROUND)
     assert report["inside"]["scheduler"] == [FIFO, 20]
@@ -78,6 +78,7 @@ def test_as_high_as_the_limit_goes() -> None:
     same(report, "before", "after")
 
 
+@pytest.mark.needs("limits")
 def test_nice_where_real_time_is_refused() -> None:
     report = run('limit("RTPRIO", 0)\nlimit("NICE", 31)\ndrop()' + AROUND)
     assert report["inside"]["scheduler"] == [OTHER, 0]
@@ -242,7 +243,7 @@ def test_a_slow_processor_is_told(governor: str, tmp_path: Path, monkeypatch: py
         folder = tmp_path / f"cpu{number}" / "cpufreq"
         folder.mkdir(parents=True)
         (folder / "scaling_governor").write_text(text + "\n")
-    monkeypatch.setattr(room, "_PROCESSORS", tmp_path)
+    monkeypatch.setattr(sys.modules[realtime.__module__], "_PROCESSORS", tmp_path)
     with realtime(lock_memory=False) as granted:
         assert any("governor is powersave" in advice for advice in granted.advice) == (governor == "powersave")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.unit.realtimekit import MIB, OTHER, highest, run, same
 
 ALLOCATE = """
@@ -17,6 +19,7 @@ tell("after")
 """
 
 
+@pytest.mark.needs("limits")
 def test_future_memory_is_not_locked_where_it_would_soon_fail() -> None:
     """The limit leaves 64 MiB; 128 more can be had all the same."""
     report = run(ALLOCATE.format(limit="base + 64 * MIB"))
@@ -28,6 +31,7 @@ def test_future_memory_is_not_locked_where_it_would_soon_fail() -> None:
     same(report, "before", "after")
 
 
+@pytest.mark.needs("limits")
 def test_future_memory_is_locked_far_below_the_limit() -> None:
     report = run(ALLOCATE.format(limit="base + 2048 * MIB"))
     granted = report["inside"]["granted"]
@@ -37,6 +41,7 @@ def test_future_memory_is_locked_far_below_the_limit() -> None:
     same(report, "before", "after")
 
 
+@pytest.mark.needs("limits")
 def test_an_inner_one_that_is_nearer_to_the_limit_takes_no_future_away() -> None:
     report = run("""
 import mmap
