@@ -15,6 +15,7 @@ from alsamm.samples import as_frames, is_buffer
 
 if TYPE_CHECKING:
     from alsamm.stream.base import DeviceStream
+    from alsamm.stream.capture import CaptureStream
     from alsamm.stream.playback import PlaybackStream
 
 __all__ = ["AsyncCapture", "AsyncPlayback", "AsyncStream", "Awaitable"]
@@ -133,7 +134,7 @@ class AsyncCapture(AsyncStream["CaptureStream"]):
         Cancelled, it loses nothing: the next read begins with what it had. Raises as CaptureStream.read; TimeoutError
         when the card stands still for a buffer and a second.
         """
-        stream = self.stream
+        stream: CaptureStream = self.stream
         count = stream.period_size if frames is None else frames
         if count < 0:
             raise errors.ArgumentError(f"{count} frames: 0 or more")
