@@ -100,6 +100,8 @@ def has(name: str, what: str) -> bool:
     """Whether a device has a ``playback``, a ``capture``, a ``loop`` from one to the other, ``faults`` on demand, a
     ``kernel`` behind it.
     """
+    if what == "loop" and (name.startswith(PLUG) or name == "sim-rw"):
+        return False  # exact to the frame are only those that the kernel starts on one trigger
     name = name.removeprefix(PLUG)
     if name in SOFTWARE or name in STREAMS:
         return what != "kernel"
