@@ -51,12 +51,15 @@ class AsyncStream(Generic[_S]):
                 loop.add_reader(fd, _wake, woken, fd, select.POLLIN)
             if events & select.POLLOUT:
                 loop.add_writer(fd, _wake, woken, fd, select.POLLOUT)
+        # Not wait_for, which until Python 3.12 forgets that it was cancelled if it is woken at the same time.
+        alarm = loop.call_later(seconds, _wake, woken, -1, 0)
         try:
-            # alsa-lib's plugins must be told what woke them before they look at what there is.
-            stream.pcm.poll_revents(await asyncio.wait_for(woken, seconds))
-        except asyncio.TimeoutError:  # until Python 3.11 another one than the built-in
-            raise TimeoutError(f"{stream.device}: the card stands still") from None
+            (who,) = await woken
+            if who[0] < 0:
+                raise TimeoutError(f"{stream.device}: the card stands still")
+            stream.pcm.poll_revents([who])  # alsa-lib's plugins must be told, before they look at what there is
         finally:
+            alarm.cancel()
             for fd, _ in descriptors:
                 loop.remove_reader(fd)
                 loop.remove_writer(fd)

@@ -203,7 +203,7 @@ def test_after_the_end(stream_device: Target) -> None:
             out.write(SECOND[:10])
         out.prepare()
         assert out.write(SECOND[:10]) == 10
-        assert out.frame == BUFFER + 10
+        assert BUFFER + 10 <= out.frame < 2 * BUFFER, "silence that was heard behind the end counts"
     for call in (lambda: out.write(SECOND), lambda: out.write_available(SECOND), out.time, out.start, out.wait):
         with pytest.raises(alsamm.ClosedError):
             call()
@@ -223,7 +223,7 @@ def test_what_does_not_fit(stream_device: Target) -> None:
         assert out.stats.frames == 0
     refusals: list[tuple[dict[str, Any], type[Exception]]] = [
         ({"rate": 1, "nearest": False}, alsamm.ParameterError),
-        ({"channels": 1000, "nearest": False}, alsamm.ParameterError),
+        ({"channels": 1_000_000, "nearest": False}, alsamm.ParameterError),
         ({"dtype": "no such"}, alsamm.ArgumentTypeError),
         ({"format": "S99"}, alsamm.ArgumentError),
         ({"latency": -1, "buffer_size": None}, alsamm.ArgumentError),
@@ -244,10 +244,12 @@ def test_an_underrun_is_recovered_from_and_told(stream_device: Target) -> None:
         time.sleep(2 * BUFFER / RATE + 0.1)
         out.write(SECOND[: 2 * BUFFER])
         stats = out.stats
-        assert (stats.xruns, stats.suspends, stats.lost, stats.frames) == (1, 0, 0, 3 * BUFFER)
+        assert (stats.xruns, stats.suspends, stats.frames) == (1, 0, 3 * BUFFER)
         assert out.interruptions == told
         (what,) = told
-        assert (what.kind, what.lost, what.frame) == ("xrun", 0, BUFFER)
+        # A USB card stops while the last of it are under way to the bus.
+        assert (what.kind, what.frame + what.lost) == ("xrun", BUFFER)
+        assert stats.lost == what.lost < PERIOD
         assert what.silence == BUFFER - PERIOD
         assert 0 < what.gap_ns < 60e9
         assert 0 <= time.monotonic_ns() - what.time_ns < 60e9
@@ -294,7 +296,8 @@ def test_time(stream_device: Target) -> None:
         assert 0 <= time.monotonic_ns() - places[-1].time_ns < 5e9
         assert places[-1].frame <= out.frame
         now = time.monotonic_ns()
-        assert abs(out.time_at(out.frame_at(now)) - now) < 1e9 / RATE
+        assert abs(out.clock.time_at(out.clock.frame_at(now)) - now) < 1e9 / RATE
+        assert abs(out.frame_at(now) - places[-1].frame) < RATE
         assert 0 <= out.delay <= BUFFER + PERIOD
         assert out.latency < 1
 
