@@ -47,13 +47,14 @@ class HeldPair(Pair):
         while True:
             before = self._interruptions()
             self.start()
+            played = None
             try:
                 while len(self._fifo) < self._mic.period_size:
                     self._take_in()
                 played = self._out.next_period()
             except (errors.XrunError, errors.SuspendedError):
                 self._go_on()
-            if before == self._interruptions():
+            if played is not None and before == self._interruptions():
                 heard, self._fifo = np.split(self._fifo, [self._mic.period_size])
                 number, self._taken = self._taken, self._taken + len(heard)
                 self._ahead = self._out.ring.frame - number
