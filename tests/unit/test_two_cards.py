@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,7 +17,7 @@ PPM = 800.0
 
 
 @contextmanager
-def two_cards() -> Iterator[tuple[str, str]]:
+def two_cards() -> Generator[tuple[str, str]]:
     """The second is faster by PPM."""
     with (
         sim.Card("slow", clock="realtime", speed=SPEED) as out,
