@@ -271,7 +271,7 @@ def test_load_and_waits() -> None:
 
 def test_a_block_that_is_left_over_keeps_no_card_busy() -> None:
     with a_card() as card:
-        blocks = []
+        blocks: list[Any] = []
         for _ in range(2):
             with alsamm.capture(card.device) as mic:
                 blocks += mic.periods(2)
