@@ -59,6 +59,7 @@ from alsamm.errors import (
 )
 from alsamm.stream import (
     AsyncCapture,
+    AsyncDuplex,
     AsyncPlayback,
     CallbackAbort,
     CallbackError,
@@ -88,6 +89,7 @@ __all__ = [
     "ArgumentError",
     "ArgumentTypeError",
     "AsyncCapture",
+    "AsyncDuplex",
     "AsyncPlayback",
     "CallbackAbort",
     "CallbackError",

@@ -1,6 +1,6 @@
 """Streams that people write: playback, capture, duplex, on any device."""
 
-from alsamm.stream.aio import AsyncCapture, AsyncPlayback
+from alsamm.stream.aio import AsyncCapture, AsyncDuplex, AsyncPlayback
 from alsamm.stream.callback import Stream
 from alsamm.stream.callback_values import CallbackAbort, CallbackError, CallbackStatus, CallbackStop, CallbackTime
 from alsamm.stream.capture import CaptureStream, capture
@@ -13,6 +13,7 @@ from alsamm.stream.stats import Stats
 
 __all__ = [
     "AsyncCapture",
+    "AsyncDuplex",
     "AsyncPlayback",
     "CallbackAbort",
     "CallbackError",

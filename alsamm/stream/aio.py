@@ -16,9 +16,11 @@ from alsamm.samples import as_frames, is_buffer
 if TYPE_CHECKING:
     from alsamm.stream.base import DeviceStream
     from alsamm.stream.capture import CaptureStream
+    from alsamm.stream.duplex import DuplexStream
+    from alsamm.stream.pair import Pair
     from alsamm.stream.playback import PlaybackStream
 
-__all__ = ["AsyncCapture", "AsyncPlayback", "AsyncStream", "Awaitable"]
+__all__ = ["AsyncCapture", "AsyncDuplex", "AsyncPlayback", "AsyncStream", "Awaitable"]
 
 _Array = np.ndarray[Any, np.dtype[Any]]
 _S = TypeVar("_S", bound="DeviceStream")
@@ -160,6 +162,30 @@ class AsyncCapture(AsyncStream["CaptureStream"]):
 
     async def drain(self, timeout: float | None = None) -> None:
         """Nothing is to be waited for."""
+
+
+class AsyncDuplex:
+    """A DuplexStream to be awaited: ``async for heard, played in io.periods()``.
+
+    Synchronization: the event loop's thread.
+    """
+
+    def __init__(self, stream: DuplexStream, pair: Pair) -> None:
+        self.stream = stream
+        self._pair = pair
+        self._mic = AsyncCapture(stream.capture)
+
+    async def periods(self, count: int | None = None) -> AsyncIterator[tuple[_Array, _Array]]:
+        """As DuplexStream.periods; other tasks run while it waits. A turn that is cancelled plays nothing."""
+        mic = self.stream.capture
+        while count is None or count > 0:
+            self._pair.start()
+            while mic.state == State.RUNNING and mic.ready < mic.period_size:
+                await self._mic.ready()
+            turn = self._pair.turn()
+            yield turn.heard, turn.played
+            self._pair.done(turn)
+            count = count if count is None else count - 1
 
 
 class Awaitable(Generic[_A]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Literal
@@ -10,6 +11,7 @@ import numpy as np
 
 from alsamm import errors
 from alsamm.enums import Format, State
+from alsamm.stream.aio import AsyncDuplex
 from alsamm.stream.base import Policy
 from alsamm.stream.capture import CaptureStream, capture
 from alsamm.stream.held import HeldPair
@@ -221,6 +223,12 @@ class DuplexStream:
                 self._out.drain()
         finally:
             self.close()
+
+    async def __aenter__(self) -> AsyncDuplex:
+        return AsyncDuplex(self, self._pair)
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        await asyncio.get_running_loop().run_in_executor(None, self.__exit__, kind, None, None)
 
     def __repr__(self) -> str:
         return f"<DuplexStream{' linked' if self.linked and not self.closed else ''}: {self._out!r}, {self._mic!r}>"

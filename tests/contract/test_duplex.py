@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import numpy as np
@@ -71,6 +72,26 @@ def test_periods_by_either_road(stream_device: Target) -> None:
         assert abs(io.drift_ppm) < 1e5
         assert "DuplexStream" in repr(io)
     assert io.closed
+
+
+@pytest.mark.needs("loop")
+def test_duplex_in_asyncio(stream_device: Target) -> None:
+    sent = noise(4 * PERIOD, 9)
+
+    async def play() -> Any:
+        taken: list[Any] = []
+        async with io_of(stream_device) as io:
+            offset = io.stream.offset
+            async for heard, played in io.periods(4 + offset // PERIOD):
+                first = len(taken) * PERIOD
+                played[...] = 0
+                played[: len(sent[first : first + PERIOD])] = sent[first : first + PERIOD]
+                taken.append(heard.copy())
+                await asyncio.sleep(0)
+        assert io.stream.closed
+        return np.concatenate(taken)[offset:]
+
+    np.testing.assert_array_equal(asyncio.run(play()), sent)
 
 
 @pytest.mark.needs("faults")
