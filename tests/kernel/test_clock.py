@@ -1,4 +1,4 @@
-"""The clock model on a real driver: snd-aloop's clock is the kernel's, so it is not off by more than its jitter allows."""
+"""The clock model on a real driver: snd-aloop's clock is the kernel's own, so it is off by its jitter at most."""
 
 from __future__ import annotations
 
