@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import errno
 import time
-from collections.abc import Generator, Iterable
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from alsamm import errors
 from alsamm.alsalib.road import default_timeout
-from alsamm.direct.block_io import is_array, seconds_of
-from alsamm.direct.samples import from_values
+from alsamm.direct.block_io import seconds_of
 from alsamm.enums import Direction, State
-from alsamm.samples import is_buffer
 from alsamm.stream.call_io import CallIO
 from alsamm.stream.call_timeline import MOVING, NAP
 
@@ -25,7 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["CallCapture", "CallPlayback"]
 
 _Array = np.ndarray[Any, np.dtype[Any]]
-_END = object()
 
 
 class CallPlayback(CallIO):
@@ -40,18 +36,14 @@ class CallPlayback(CallIO):
         """Write samples; gives the frames written, which is as many as there is room for. Never waits.
 
         ``samples`` is an array of ``dtype``, shape (frames, channels) or (frames,) for mono, any strides; or any
-        buffer; or an iterator of single samples, channel after channel, of which no more are taken than there is room
-        for. Starts the stream at start_threshold, as snd_pcm_writei does.
+        buffer. Starts the stream at start_threshold, as snd_pcm_writei does.
 
-        Raises ArgumentTypeError and ArgumentError for what does not fit, also for an iterator that ends within a frame
-        (then nothing is written); else as CallIO.
+        Raises ArgumentTypeError and ArgumentError for what does not fit; else as CallIO.
         """
-        if not is_array(samples) and isinstance(samples, Iterable) and not is_buffer(samples):
-            samples = self._taken_from(samples)
         return self._move(self._block(samples))
 
     def write_all(self, samples: Any, timeout: float | None = None, *, recover: bool = False) -> int:
-        """Write every frame, waiting for room. ``samples`` as ``write`` takes them, but for an iterator.
+        """Write every frame, waiting for room. ``samples`` as ``write`` takes them.
 
         Gives the number of frames, which is all; ``frames_done`` tells it when an exception ends the call.
 
@@ -62,21 +54,6 @@ class CallPlayback(CallIO):
         ``write``.
         """
         return self._all(self._block(samples), timeout, recover=recover)
-
-    def reserve(self, frames: int) -> AbstractContextManager[_Array]:
-        """A view for up to ``frames``, for ``with``: written on leaving; on an exception nothing is. See ``next_view``.
-
-        Raises ArgumentError for a negative count; else, entering and leaving, as ``next_view`` and ``commit``.
-        """
-        _require_count(frames)
-        return self._reserved(frames)
-
-    @contextmanager
-    def _reserved(self, frames: int) -> Generator[_Array]:
-        view = self.next_view(frames)
-        count = len(view)
-        yield view
-        self.commit(count)
 
     def next_view(self, frames: int) -> _Array:
         """Room for up to ``frames`` frames of the PCM's own samples: shape (n, channels), packed (n, channels, 3).
@@ -155,20 +132,6 @@ class CallPlayback(CallIO):
                 break
         return moved
 
-    def _taken_from(self, samples: Iterable[Any]) -> _Array:
-        self._done = 0
-        room = min(self.avail(), self.buffer_size) * self.channels
-        values: list[Any] = []
-        iterator = iter(samples)
-        while len(values) < room and (value := next(iterator, _END)) is not _END:
-            values.append(value)
-        if len(values) % self.channels:
-            raise errors.ArgumentError(
-                f"the iterator ended after {len(values)} samples, within a frame of {self.channels}; none was written"
-            )
-        flat = from_values(values, self._staging.held)
-        return flat.reshape((-1, self.channels, *flat.shape[1:]))
-
     def _unstarted(self, done: str) -> None:
         threshold = self.geometry.start_threshold
         raise errors.StateError(
@@ -239,15 +202,6 @@ class CallCapture(CallIO):
         Raises TimeoutError; StateError when a capture that was drained has no more; else as ``read_into``.
         """
         return self._all(self._block(out, target=True), timeout, recover=recover)
-
-    def read(self, frames: int | None = None) -> _Array:
-        """A new array of up to ``frames`` captured frames (None: all there are), shape (n, channels).
-
-        Else as ``read_into``.
-        """
-        frames = min(self.avail() if frames is None else _require_count(frames), self.buffer_size)
-        out = np.empty((frames, self.channels), self.dtype)
-        return out[: self.read_into(out)]
 
     def avail(self) -> int:
         """See CallIO; with those frames that were read ahead for a view."""
