@@ -13,6 +13,7 @@ struct loop {
     int woken;                              /* from a sleep: what was known before it is old */
     int ask;                                /* the card itself: nobody else has renewed hw_ptr */
     int moving;                             /* since it was woken */
+    int recovered;                          /* since something moved */
 };
 
 static struct loop begin(struct alsamm_ring *ring, int signal_fd, int timeout_ms)
@@ -84,7 +85,9 @@ static int after_stop(struct loop *loop, int error)
     error = alsamm_recover(ring);
     if (error == -EAGAIN)
         return nap(loop);
-    loop->moved = monotonic_ns();
+    if (!loop->recovered) /* a card that stops again before anything moved stands still */
+        loop->moved = monotonic_ns();
+    loop->recovered = 1;
     return error == 0 && ring->recover == ALSAMM_RECOVER_AND_TELL ? -ERESTART : error;
 }
 
@@ -127,8 +130,9 @@ static int after_overrun(struct loop *loop)
     what = (struct alsamm_interruption){.time_ns = now.tstamp_ns, .frame = direct_frame(ring, now.appl_ptr),
                                         .lost = ring_avail(1, now.hw_ptr, now.appl_ptr, ring->buffer_size, ring->boundary)};
     what.resumed = what.frame + (long long)what.lost;
-    direct_anchor(ring, what.resumed, now.hw_ptr);
+    direct_unanchor(ring);
     error = direct_set_appl_ptr(ring, now.hw_ptr);
+    direct_anchor(ring, what.resumed, now.hw_ptr);
     if (error < 0)
         return error;
     direct_interrupted(ring, &what);
@@ -186,6 +190,7 @@ int alsamm_write_all(struct alsamm_ring *ring, int signal_fd, int timeout_ms)
             ring->done += (long)frames;
             loop.moved = monotonic_ns();
             loop.moving = 1;
+            loop.recovered = 0;
             continue;
         }
         if (now.state == SNDRV_PCM_STATE_PREPARED)
@@ -238,6 +243,7 @@ int alsamm_fill(struct alsamm_ring *ring, int signal_fd, int timeout_ms)
             ring->done += (long)frames;
             loop.moved = monotonic_ns();
             loop.moving = 1;
+            loop.recovered = 0;
             continue;
         }
         error = sleep_until_woken(&loop);

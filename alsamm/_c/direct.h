@@ -51,6 +51,7 @@ int direct_read(struct alsamm_ring *ring, const struct view *now, unsigned long 
 
 /* recovery.c */
 int direct_op(struct alsamm_ring *ring, enum alsamm_op op);
+void direct_unanchor(struct alsamm_ring *ring); /* before appl_ptr goes back; direct_anchor after it */
 void direct_anchor(struct alsamm_ring *ring, long long frame, unsigned long pointer);
 void direct_interrupted(struct alsamm_ring *ring, const struct alsamm_interruption *what);
 long long direct_frame(const struct alsamm_ring *ring, unsigned long appl_ptr);
@@ -208,9 +209,15 @@ static inline long publish(struct alsamm_ring *ring, const struct view *now, uns
 
     if (frames == 0)
         return 0;
-    if (next < now->appl_ptr)
-        direct_anchor(ring, direct_frame(ring, now->appl_ptr) + (long long)frames, next);
-    error = direct_set_appl_ptr(ring, next);
+    if (next < now->appl_ptr) {
+        long long number = direct_frame(ring, now->appl_ptr) + (long long)frames;
+
+        direct_unanchor(ring);
+        error = direct_set_appl_ptr(ring, next);
+        direct_anchor(ring, number, next);
+    } else {
+        error = direct_set_appl_ptr(ring, next);
+    }
     if (error == 0 && !ring->capture && !ring->pages.control) /* taken in any state (rule D8), and told which */
         error = may_transfer(ring, ring->last.state);
     return error < 0 ? error : start_due(ring, now, frames);

@@ -17,13 +17,19 @@ int direct_op(struct alsamm_ring *ring, enum alsamm_op op)
 
 /* ---- the numbers of frames ---- */
 
-/* Whoever reads it in another thread sees by the version that it was changing. */
+/* Whoever reads pointers and anchor in another thread sees by the version that they are changing, from before appl_ptr goes
+ * back until the anchor fits it again. */
+void direct_unanchor(struct alsamm_ring *ring)
+{
+    __atomic_store_n(&ring->anchor.version, ring->anchor.version | 1, __ATOMIC_RELAXED);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
 void direct_anchor(struct alsamm_ring *ring, long long frame, unsigned long pointer)
 {
     struct alsamm_anchor *anchor = &ring->anchor;
 
-    __atomic_store_n(&anchor->version, anchor->version + 1, __ATOMIC_RELAXED);
-    __atomic_thread_fence(__ATOMIC_RELEASE);
+    direct_unanchor(ring);
     __atomic_store_n(&anchor->frame, frame, __ATOMIC_RELAXED);
     __atomic_store_n(&anchor->pointer, pointer, __ATOMIC_RELAXED);
     __atomic_store_n(&anchor->version, anchor->version + 1, __ATOMIC_RELEASE);
@@ -72,30 +78,27 @@ int fast_set_frame(struct alsamm_ring *ring, long long frame)
 }
 
 /* Rule K5: position and time by one SYNC_PTR, that asks the card where the state lets it (rule D6). The answer is not kept,
- * for that is the ring's owner's. */
+ * for that is the ring's owner's. -EAGAIN: the owner is changing the numbers, which PREPARE can make long. */
 int fast_place(struct alsamm_ring *ring, struct alsamm_place *out)
 {
     const struct alsamm_anchor *anchor = &ring->anchor;
+    unsigned int version = __atomic_load_n(&anchor->version, __ATOMIC_ACQUIRE);
+    long long frame = __atomic_load_n(&anchor->frame, __ATOMIC_RELAXED);
+    unsigned long pointer = __atomic_load_n(&anchor->pointer, __ATOMIC_RELAXED);
+    struct alsamm_snapshot now = {.state = 0};
+    int error = ring->pages.fd < 0 ? -EBADF : fast_sync_ptr(ring->pages.fd, ALSAMM_QUERY | ALSAMM_SYNC_HWSYNC, &now);
 
-    for (;;) {
-        unsigned int version = __atomic_load_n(&anchor->version, __ATOMIC_ACQUIRE);
-        long long frame = __atomic_load_n(&anchor->frame, __ATOMIC_RELAXED);
-        unsigned long pointer = __atomic_load_n(&anchor->pointer, __ATOMIC_RELAXED);
-        struct alsamm_snapshot now = {.state = 0};
-        int error = ring->pages.fd < 0 ? -EBADF : fast_sync_ptr(ring->pages.fd, ALSAMM_QUERY | ALSAMM_SYNC_HWSYNC, &now);
-
-        if (error == -EPIPE || error == -ESTRPIPE || error == -EBADFD)
-            error = fast_sync_ptr(ring->pages.fd, ALSAMM_QUERY, &now);
-        if (error < 0)
-            return error;
-        __atomic_thread_fence(__ATOMIC_ACQUIRE);
-        if ((version & 1) || version != __atomic_load_n(&anchor->version, __ATOMIC_RELAXED))
-            continue;
-        out->frame = frame_of(ring, frame, pointer, now.appl_ptr) + ahead(ring, now.hw_ptr, now.appl_ptr);
-        out->time_ns = now.tstamp_ns;
-        out->state = now.state;
-        return 0;
-    }
+    if (error == -EPIPE || error == -ESTRPIPE || error == -EBADFD)
+        error = fast_sync_ptr(ring->pages.fd, ALSAMM_QUERY, &now);
+    if (error < 0)
+        return error;
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if ((version & 1) || version != __atomic_load_n(&anchor->version, __ATOMIC_RELAXED))
+        return -EAGAIN;
+    out->frame = frame_of(ring, frame, pointer, now.appl_ptr) + ahead(ring, now.hw_ptr, now.appl_ptr);
+    out->time_ns = now.tstamp_ns;
+    out->state = now.state;
+    return 0;
 }
 
 /* ---- beginning anew ---- */
@@ -126,13 +129,22 @@ static int take_account(struct alsamm_ring *ring, struct account *out)
     return 0;
 }
 
+/* PREPARE of a linked ring is its partner's too. */
 static int prepare_one(struct alsamm_ring *ring, long long next, int by_partner)
 {
-    int error = by_partner ? 0 : direct_op(ring, ALSAMM_PREPARE);
+    int error;
 
-    if (error < 0)
-        return error;
+    direct_unanchor(ring);
+    if (ring->linked)
+        direct_unanchor(ring->partner);
+    error = by_partner ? 0 : direct_op(ring, ALSAMM_PREPARE);
     ring->last.when_ns = 0;
+    if (error < 0) {
+        direct_anchor(ring, ring->anchor.frame, ring->anchor.pointer);
+        if (ring->linked)
+            direct_anchor(ring->partner, ring->partner->anchor.frame, ring->partner->anchor.pointer);
+        return error;
+    }
     direct_anchor(ring, next, 0);
     return ring->capture ? 0 : alsamm_fill_silence(ring);
 }
@@ -162,21 +174,27 @@ void direct_interrupted(struct alsamm_ring *ring, const struct alsamm_interrupti
     __atomic_store_n(&ring->interrupted, ring->interrupted + 1, __ATOMIC_RELEASE);
 }
 
-static void note(struct alsamm_ring *ring, const struct account *before, int resumed, long long next)
+static void note(struct alsamm_ring *ring, const struct account *before, int suspended, int resumed, long long next)
 {
-    struct alsamm_interruption what = {.suspended = before->state == SNDRV_PCM_STATE_SUSPENDED,
-                                       .time_ns = before->when_ns, .frame = before->first_lost, .resumed = next};
-    struct alsamm_status now;
+    struct alsamm_interruption what = {.suspended = suspended, .time_ns = before->when_ns, .frame = before->first_lost,
+                                       .resumed = before->first_lost};
 
-    if (resumed) {
-        what.resumed = what.frame;
-    } else {
+    if (!resumed) {
+        what.resumed = next;
         what.lost = before->lost;
         what.silence = ring->capture || !before->ran ? 0 : ring->refill;
     }
-    if (alsamm_get_status(ring->pages.fd, &now) == 0 && now.trigger_tstamp_ns > what.time_ns)
-        what.gap_ns = now.trigger_tstamp_ns - what.time_ns;
     direct_interrupted(ring, &what);
+}
+
+/* What was noted last, once it runs again. */
+static void note_gap(struct alsamm_ring *ring)
+{
+    struct alsamm_interruption *what = &ring->interruptions[(ring->interrupted - 1) % ALSAMM_INTERRUPTIONS];
+    struct alsamm_status now;
+
+    if (alsamm_get_status(ring->pages.fd, &now) == 0 && now.trigger_tstamp_ns > what->time_ns)
+        what->gap_ns = now.trigger_tstamp_ns - what->time_ns;
 }
 
 /* Silence is what the ring holds; it only has to be committed. */
@@ -185,23 +203,34 @@ static int refill(struct alsamm_ring *ring)
     return ring->capture || ring->refill == 0 ? 0 : direct_set_appl_ptr(ring, ring->refill);
 }
 
-static int begin_anew(struct alsamm_ring *ring, struct alsamm_ring *partner, const struct account accounts[2],
-                      long long next)
+static int stop(struct alsamm_ring *ring, int state)
 {
-    int error;
+    return state == SNDRV_PCM_STATE_RUNNING || state == SNDRV_PCM_STATE_PAUSED || state == SNDRV_PCM_STATE_DRAINING
+               ? direct_op(ring, ALSAMM_DROP) : 0;
+}
 
-    if (partner && !ring->linked) { /* it may run still */
-        error = direct_op(partner, ALSAMM_DROP);
-        if (error < 0)
-            return error;
-    }
-    error = prepare_one(ring, next, 0);
+/* What was lost is noted as soon as it is lost, whatever comes of the rest. */
+static int begin_anew(struct alsamm_ring *ring, struct alsamm_ring *partner, const struct account accounts[2],
+                      int suspended)
+{
+    /* Of duplex, frame n of the one goes on beside frame n of the other. */
+    long long next = partner && accounts[1].next > accounts[0].next ? accounts[1].next : accounts[0].next;
+    int error = stop(ring, accounts[0].state);
+
+    if (error == 0 && partner && !ring->linked)
+        error = stop(partner, accounts[1].state);
     if (error == 0)
-        error = refill(ring);
-    if (error == 0 && partner) {
-        error = prepare_one(partner, next, ring->linked);
+        error = prepare_one(ring, next, 0);
+    if (error < 0)
+        return error;
+    note(ring, &accounts[0], suspended, 0, next);
+    error = refill(ring);
+    if (partner) {
+        int of_partner = prepare_one(partner, next, ring->linked);
+
+        note(partner, &accounts[1], suspended, 0, next);
         if (error == 0)
-            error = refill(partner);
+            error = of_partner < 0 ? of_partner : refill(partner);
     }
     if (error < 0 || !accounts[0].ran || !(ring->capture || ring->refill))
         return error;
@@ -211,36 +240,67 @@ static int begin_anew(struct alsamm_ring *ring, struct alsamm_ring *partner, con
     return error;
 }
 
+static int stopped(int state)
+{
+    return state == SNDRV_PCM_STATE_XRUN || state == SNDRV_PCM_STATE_SUSPENDED;
+}
+
+/* Rule L7. 1: went on as if nothing had been; 0: it cannot. Of two cards that are no group both must have been asleep, else
+ * they are out of step. */
+static int try_resume(struct alsamm_ring *ring, struct alsamm_ring *partner, struct account accounts[2])
+{
+    int error = direct_op(ring, ALSAMM_RESUME);
+
+    ring->last.when_ns = 0;
+    if (error < 0)
+        return error == -ENOSYS ? 0 : error;
+    accounts[0].state = SNDRV_PCM_STATE_RUNNING;
+    if (!partner || ring->linked)
+        return 1;
+    error = direct_op(partner, ALSAMM_RESUME);
+    partner->last.when_ns = 0;
+    if (error < 0)
+        return error == -ENOSYS ? 0 : error;
+    accounts[1].state = SNDRV_PCM_STATE_RUNNING;
+    return 1;
+}
+
 int alsamm_recover(struct alsamm_ring *ring)
 {
     struct alsamm_ring *partner = ring->partner;
     struct account accounts[2];
-    long long next;
-    int resumed = 0, error = take_account(ring, &accounts[0]);
+    int suspended, resumed = 0, error = take_account(ring, &accounts[0]);
 
     if (error == 0 && partner)
         error = take_account(partner, &accounts[1]);
     if (error < 0)
         return error;
-    if (accounts[0].state == SNDRV_PCM_STATE_SUSPENDED) { /* rule L7 */
-        error = direct_op(ring, ALSAMM_RESUME);
-        if (error == 0 && partner && !ring->linked)
-            error = direct_op(partner, ALSAMM_RESUME);
-        if (error < 0 && error != -ENOSYS)
-            return error;
-        resumed = error == 0;
-        ring->last.when_ns = 0;
-    } else if (accounts[0].state != SNDRV_PCM_STATE_XRUN) {
+    if (!stopped(accounts[0].state) && !(partner && stopped(accounts[1].state)))
         return -EBADFD;
+    if (partner) { /* the one that runs still has not stopped at any time: it stops now, with the other */
+        int other = stopped(accounts[0].state);
+
+        if (!stopped(accounts[other].state))
+            accounts[other].when_ns = accounts[!other].when_ns;
+        accounts[0].ran |= accounts[1].ran;
     }
-    /* Of duplex, frame n of the one goes on beside frame n of the other. */
-    next = partner && accounts[1].next > accounts[0].next ? accounts[1].next : accounts[0].next;
-    error = resumed ? 0 : begin_anew(ring, partner, accounts, next);
-    if (error < 0)
-        return error;
-    note(ring, &accounts[0], resumed, next);
+    suspended = accounts[0].state == SNDRV_PCM_STATE_SUSPENDED || (partner && accounts[1].state == SNDRV_PCM_STATE_SUSPENDED);
+    if (accounts[0].state == SNDRV_PCM_STATE_SUSPENDED && (!partner || accounts[1].state == SNDRV_PCM_STATE_SUSPENDED))
+        resumed = try_resume(ring, partner, accounts);
+    if (resumed < 0)
+        return resumed;
+    if (resumed) {
+        note(ring, &accounts[0], 1, 1, 0);
+        if (partner)
+            note(partner, &accounts[1], 1, 1, 0);
+    } else {
+        error = begin_anew(ring, partner, accounts, suspended);
+        if (error < 0)
+            return error;
+    }
+    note_gap(ring);
     if (partner)
-        note(partner, &accounts[1], resumed, next);
+        note_gap(partner);
     return 0;
 }
 

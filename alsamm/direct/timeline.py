@@ -19,6 +19,7 @@ __all__ = ["TimelineIO"]
 _MOVING = (State.RUNNING, State.DRAINING, State.XRUN)
 _KEPT: int = lib.ALSAMM_INTERRUPTIONS
 _NAP = 0.02
+_CHANGING = 0.0001
 
 
 class TimelineIO(ViewIO):
@@ -50,7 +51,9 @@ class TimelineIO(ViewIO):
         thread.
         """
         place = ffi.new("struct alsamm_place *")
-        self._check(lib.fast_place(self._ring, place), "position")
+        while (code := lib.fast_place(self._ring, place)) == -errno.EAGAIN:
+            time.sleep(_CHANGING)
+        self._check(code, "position")
         moving = place.state in _MOVING and place.time_ns
         return Position(int(place.frame), int(place.time_ns) if moving else time.monotonic_ns())
 
