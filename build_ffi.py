@@ -21,6 +21,8 @@ SOURCES = (
     "convert.c",
     "kernel.c",
     "mapping.c",
+    "native.c",
+    "native_loop.c",
     "pages.c",
     "realtime.c",
     "recovery.c",

@@ -262,6 +262,33 @@ int alsamm_wait(struct alsamm_ring *ring, int timeout_ms);
 int alsamm_wait_patiently(struct alsamm_ring *ring);    /* for a buffer and a second */
 int alsamm_drain(struct alsamm_ring *ring, int timeout_ms);
 
+/* ---- native.c: a callback in C, run by a thread that knows nothing of Python ---- */
+
+/* One thread and what it serves: one ring, or both (duplex). Filled in by the caller, and must live until the thread is
+ * joined. What the thread tells may be read while it runs, each number by itself. */
+struct alsamm_native {
+    struct alsamm_ring *playback, *capture; /* NULL: not that direction; both: they are partners */
+    /* `frames` side by side in the rings, at most a period; `frame`: how many were given before these. 0: go on; 1: stop
+     * when what is in the ring was played; anything else: at once, and these frames are not played. */
+    int (*callback)(void *playback, const void *capture, unsigned long frames, long long frame, void *user);
+    void *user;
+    /* what the thread tells */
+    int result;                 /* 0: it was asked to stop, or the callback said so; else -errno */
+    int told;                   /* the callback's last answer */
+    int running;
+    unsigned long callbacks;
+    long long frames, longest_callback_ns, busy_ns;
+    /* its own */
+    int stop, joinable, ended_fd, pid;
+    uintptr_t thread;
+};
+
+/* -EOPNOTSUPP: a ring whose samples do not lie side by side, or are to be converted; -EBUSY: it was not joined yet. */
+int alsamm_native_start(struct alsamm_native *native);
+void fast_native_stop(struct alsamm_native *native); /* asks; within 20 ms, or when the callback returns */
+/* 0: it has ended, and may be started again; -ETIMEDOUT; -EINTR: a signal; -ECHILD: it was the parent's (fork). */
+int alsamm_native_join(struct alsamm_native *native, int timeout_ms);
+
 /* ring.h's arithmetic, for the tests that hold it against direct/ring.py */
 unsigned long fast_ring_advance(unsigned long pointer, unsigned long frames, unsigned long boundary);
 unsigned long fast_ring_avail(int capture, unsigned long hw_ptr, unsigned long appl_ptr,

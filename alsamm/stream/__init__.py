@@ -1,6 +1,8 @@
 """Streams that people write: playback, capture, duplex, on any device."""
 
 from alsamm.stream.aio import AsyncCapture, AsyncPlayback
+from alsamm.stream.callback import Stream
+from alsamm.stream.callback_values import CallbackAbort, CallbackError, CallbackStatus, CallbackStop, CallbackTime
 from alsamm.stream.capture import CaptureStream, capture
 from alsamm.stream.clock import ClockModel
 from alsamm.stream.duplex import DuplexStream, duplex
@@ -12,6 +14,11 @@ from alsamm.stream.stats import Stats
 __all__ = [
     "AsyncCapture",
     "AsyncPlayback",
+    "CallbackAbort",
+    "CallbackError",
+    "CallbackStatus",
+    "CallbackStop",
+    "CallbackTime",
     "CaptureStream",
     "ClockModel",
     "DriftResampler",
@@ -20,6 +27,7 @@ __all__ = [
     "PlaybackStream",
     "Realtime",
     "Stats",
+    "Stream",
     "capture",
     "duplex",
     "playback",

@@ -12,6 +12,7 @@ from alsamm import errors
 from alsamm.enums import Format, State
 from alsamm.stream.base import Policy
 from alsamm.stream.capture import CaptureStream, capture
+from alsamm.stream.held import HeldPair
 from alsamm.stream.pair import Pair
 from alsamm.stream.playback import PlaybackStream, playback
 
@@ -40,6 +41,7 @@ def duplex(
     dither: bool = False,
     on_xrun: Policy = "recover",
     link: bool | None = None,
+    resample: bool = False,
 ) -> DuplexStream:
     """Open a device to play on and to record from at once; for ``with``.
 
@@ -48,6 +50,9 @@ def duplex(
 
     ``link``: whether both are to start on one trigger (snd_pcm_link). None: if the kernel can, which ``linked`` tells;
     True: UnsupportedError if it cannot; False: never.
+
+    ``resample``: two cards have two clocks, and one of the buffers runs dry or over in the end. With it what is
+    captured is resampled by the few millionths that they differ by (extra ``resample``: soxr). UnsupportedError without soxr.
     """
     wishes: dict[str, Any] = {
         "rate": rate,
@@ -66,7 +71,7 @@ def duplex(
         heard_by = device if capture_device is None else capture_device
         mic = capture(heard_by, channels=channels if capture_channels is None else capture_channels, **wishes)
         stack.callback(mic.close)
-        stream = DuplexStream(out, mic, link=link)
+        stream = DuplexStream(out, mic, link=link, resample=resample)
         stack.pop_all()
         return stream
 
@@ -81,7 +86,9 @@ class DuplexStream:
     Synchronization: one thread at a time; what was granted, ``stats`` and ``time`` of the two from any.
     """
 
-    def __init__(self, out: PlaybackStream, mic: CaptureStream, *, link: bool | None = None) -> None:
+    def __init__(
+        self, out: PlaybackStream, mic: CaptureStream, *, link: bool | None = None, resample: bool = False
+    ) -> None:
         if (out.rate, out.period_size) != (mic.rate, mic.period_size):
             raise errors.ArgumentError(
                 f"playback has {out.rate} Hz and periods of {out.period_size}, capture {mic.rate} Hz and"
@@ -89,7 +96,7 @@ class DuplexStream:
             )
         self._out = out
         self._mic = mic
-        self._pair = Pair(out, mic, link=link)
+        self._pair = HeldPair(out, mic) if resample else Pair(out, mic, link=link)
 
     # ---- what was granted ----
 
@@ -168,17 +175,16 @@ class DuplexStream:
         if samples.shape[1:] != (self._out.channels, *self._out.dtype.shape):
             raise errors.ArgumentError(f"samples of shape {samples.shape}: (frames, {self._out.channels})")
         heard = np.zeros((len(samples), self._mic.channels, *self._mic.dtype.shape), self._mic.dtype.base)
-        self.start()
-        begin = self._mic.frame  # the captured frame beside which the first sample is written
-        offset = self.offset
-        end = begin + offset + len(samples)
+        begin = offset = None
         while True:
             turn = self._pair.turn()
+            if begin is None or offset is None:
+                begin, offset = turn.number, self.offset  # the first sample is written beside the frame ``begin``
             turn.played[...] = 0
             _lay(samples, begin - turn.number, turn.played)
             _lay(turn.heard, turn.number - begin - offset, heard)
             self._pair.done(turn)
-            if turn.number + self.period_size >= end:
+            if turn.number + self.period_size >= begin + offset + len(samples):
                 return heard
 
     # ---- state ----

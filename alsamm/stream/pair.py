@@ -84,13 +84,7 @@ class Pair:
         out, mic = self._out, self._mic
         if out.ring.state != State.PREPARED:
             return
-        silence = np.frombuffer(out.format.silence, out.format.dtype.base)  # one sample; packed, its three bytes
-        room = self.lead - (out.buffer_size - out.ring.avail())
-        while room > 0:
-            view = out.ring.next_view(room)
-            view[...] = silence
-            out.ring.commit(len(view))
-            room -= len(view)
+        out.commit_silence(self.lead - (out.buffer_size - out.ring.avail()))
         mic.ring.start()
         if not self.linked:
             out.ring.start()

@@ -209,7 +209,18 @@ class PlaybackStream(DeviceStream, Awaitable[AsyncPlayback]):
         ``timeout``: seconds for which the card may stand still; None is a buffer's time and a second. Raises
         TimeoutError then; Underrun where it was too late already, unless it is to be recovered from.
         """
+        if self._io.state == State.PREPARED and (queued := self.buffer_size - self._io.avail()):
+            self.commit_silence(self.period_size - queued)  # rule P16: less than a packet USB cards never play
         self._recovering(lambda: self._io.drain(timeout))
+
+    def commit_silence(self, frames: int) -> None:
+        """Write so many frames of silence, for which there must be room; they are numbered, but none of yours."""
+        silence = np.frombuffer(self.format.silence, self.format.dtype.base)  # one sample; packed, its three bytes
+        while frames > 0:
+            view = self._io.next_view(frames)
+            view[...] = silence
+            self._io.commit(len(view))
+            frames -= len(view)
 
     def _queued(self) -> int:
         if self.closed or self.state not in _HOLDING:

@@ -34,7 +34,7 @@ def test_recorded_equals_played_shifted_by_the_offset(stream_device: Target, run
             played[...] = heard
         sent = noise(2 * BUFFER + 100 * run, run)
         begin = io.capture.frame
-        taken = []
+        taken: list[Any] = []
         for heard, played in io.periods(-(-(len(sent) + io.offset) // PERIOD)):
             first = len(taken) * PERIOD
             part = sent[first : first + PERIOD]

@@ -1,0 +1,284 @@
+"""What runs a callback: a thread of Python's, or one that knows nothing of Python."""
+
+from __future__ import annotations
+
+import enum
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Protocol
+
+from alsamm import errors
+from alsamm.direct import MmapCapture, MmapPlayback
+from alsamm.stream.callback_values import CallbackAbort, CallbackError, CallbackStatus, CallbackStop, CallbackTime
+from alsamm.stream.capture import CaptureStream
+from alsamm.stream.duplex import DuplexStream
+from alsamm.stream.native import NativeThread
+from alsamm.stream.playback import PlaybackStream
+
+__all__ = ["AnyStream", "Asked", "Loop", "NativeLoop", "PythonLoop"]
+
+AnyStream = PlaybackStream | CaptureStream | DuplexStream
+
+
+class Asked(enum.IntEnum):
+    """How a loop was asked to end; the greater one wins."""
+
+    NOTHING = 0
+    STOP = 1
+    """After what was written is played."""
+    ABORT = 2
+    """At once."""
+
+
+class Loop(Protocol):
+    """One run of a callback over an open stream, from ``start`` until it has ended."""
+
+    stream: AnyStream
+
+    @property
+    def active(self) -> bool:
+        """Whether the callback may be called, or what it wrote is played."""
+        ...
+
+    @property
+    def is_mine(self) -> bool:
+        """Whether the caller is the callback."""
+        ...
+
+    def start(self) -> None:
+        """Begin."""
+        ...
+
+    def ask(self, how: Asked, *, close: bool = False) -> None:
+        """Let it end, and then the stream be closed."""
+        ...
+
+    def wait(self, timeout: float | None) -> bool:
+        """Until it has ended; whether it has."""
+        ...
+
+    def take_error(self) -> BaseException | None:
+        """What ended it, the first time that it is asked."""
+        ...
+
+
+def sides_of(stream: AnyStream) -> tuple[PlaybackStream | None, CaptureStream | None]:
+    """The two directions of a stream, as far as it has them."""
+    if isinstance(stream, DuplexStream):
+        return stream.playback, stream.capture
+    return (stream, None) if isinstance(stream, PlaybackStream) else (None, stream)
+
+
+def finish(stream: AnyStream, how: Asked) -> None:
+    """Play what was written to its end, or stop at once. Raises as ``drain`` and ``drop``."""
+    out, _ = sides_of(stream)
+    if out is not None and how is not Asked.ABORT:
+        out.drain()
+    if out is None or how is Asked.ABORT or isinstance(stream, DuplexStream):
+        stream.drop()
+
+
+class PythonLoop:
+    """Calls a Python function for each period of a stream, in a thread of its own, which alone uses the stream.
+
+    Synchronization: any thread.
+    """
+
+    def __init__(self, callback: Callable[..., object], stream: AnyStream) -> None:
+        self.stream = stream
+        self._callback = callback
+        self._asked = Asked.NOTHING
+        self._close = False
+        self._finishing = False
+        self._error: BaseException | None = None
+        self._lock = threading.Lock()
+        self._ended = threading.Event()
+        # A daemon, for a program that forgot to stop it must end all the same; Stream ends it then.
+        self._thread = threading.Thread(target=self._run, name="alsamm-callback", daemon=True)
+        self._out, self._mic = sides_of(stream)
+        self._xruns = self._count()
+
+    @property
+    def active(self) -> bool:
+        """See Loop."""
+        return self._thread.is_alive() and not self._ended.is_set()
+
+    @property
+    def is_mine(self) -> bool:
+        """See Loop."""
+        return threading.current_thread() is self._thread
+
+    def start(self) -> None:
+        """See Loop."""
+        self._thread.start()
+
+    def ask(self, how: Asked, *, close: bool = False) -> None:
+        """See Loop. A drain under way is ended by ABORT."""
+        with self._lock:
+            self._asked = max(self._asked, how)
+            self._close = self._close or close
+            if self._finishing and how is Asked.ABORT and not self.is_mine:
+                with suppress(errors.AlsaError):  # it has ended meanwhile
+                    self.stream.drop()
+
+    def wait(self, timeout: float | None) -> bool:
+        """See Loop. True where it was not started."""
+        if self._thread.ident is None:
+            return True
+        if not self._ended.wait(timeout):
+            return False
+        self._thread.join()
+        return True
+
+    def take_error(self) -> BaseException | None:
+        """See Loop."""
+        with self._lock:
+            error, self._error = self._error, None
+        return error
+
+    # ---- the thread's ----
+
+    def _run(self) -> None:
+        try:
+            try:
+                self._call_until_asked()
+            except BaseException as error:  # noqa: BLE001 -- whoever stops or waits gets it
+                self._error = error
+                self._asked = Asked.ABORT
+            with self._lock:
+                self._finishing = True
+            try:
+                finish(self.stream, self._asked)
+            except errors.AlsaError as error:
+                self._error = self._error or error
+        finally:
+            with self._lock:
+                self._finishing = False
+                closing, self._close = self._close, False
+            if closing:
+                self.stream.close()
+            self._ended.set()
+
+    def _call_until_asked(self) -> None:
+        last = False
+        for block in self.stream.periods():
+            if last or self._asked:
+                return
+            try:
+                self._call(block)
+            except CallbackStop:
+                last = True  # after one more turn, which hands this block over
+            except CallbackAbort:
+                self._asked = Asked.ABORT
+                return
+
+    def _call(self, block: Any) -> None:
+        blocks = block if isinstance(block, tuple) else (block,)
+        self._callback(*blocks, len(blocks[0]), self._time(blocks[0]), self._status())
+
+    def _time(self, first: Any) -> CallbackTime:
+        now = time.monotonic()
+        heard, played = 0.0, 0.0
+        if self._mic is not None:
+            read = 0 if first.base is not None else len(first)  # a view of the ring is not given back yet
+            heard = now - (_frames(self._mic) + read) / self._mic.rate
+        if self._out is not None:
+            played = now + _frames(self._out) / self._out.rate
+        return CallbackTime(now, heard, played)
+
+    def _count(self) -> tuple[int, int]:
+        return tuple(0 if side is None else side.ring.xruns for side in (self._mic, self._out))  # type: ignore[return-value]
+
+    def _status(self) -> CallbackStatus:
+        before, self._xruns = self._xruns, self._count()
+        return CallbackStatus(self._xruns[0] > before[0], self._xruns[1] > before[1])
+
+
+def _frames(side: PlaybackStream | CaptureStream) -> int:
+    """From the next frame to the speaker, or from the microphone to it."""
+    try:
+        return side.delay
+    except errors.AlsaError:  # it does not run
+        return side.stats.queued
+
+
+class NativeLoop:
+    """The same for a C function; see NativeThread.
+
+    Synchronization: any thread.
+    """
+
+    def __init__(self, callback: object, stream: AnyStream, user: object) -> None:
+        self.stream = stream
+        self._asked = Asked.NOTHING
+        self._close = False
+        self._settled = False
+        self._error: BaseException | None = None
+        self._lock = threading.Lock()
+        out, mic = sides_of(stream)
+        playback, capture = None if out is None else out.ring, None if mic is None else mic.ring
+        if not isinstance(playback, MmapPlayback | None) or not isinstance(capture, MmapCapture | None):
+            raise errors.UnsupportedError(
+                f"{stream!r}: a C callback works on a card's own memory, which only the kernel's PCMs have (hw:…)"
+            )
+        recover = all(side.recovers for side in (out, mic) if side is not None)
+        self._thread = NativeThread(callback, playback=playback, capture=capture, user=user, recover=recover)
+
+    @property
+    def active(self) -> bool:
+        """See Loop."""
+        return self._thread.running
+
+    @property
+    def is_mine(self) -> bool:
+        """Never: C cannot ask."""
+        return False
+
+    def start(self) -> None:
+        """See Loop."""
+        if isinstance(self.stream, DuplexStream):
+            self.stream.start()
+        self._thread.start()
+
+    def ask(self, how: Asked, *, close: bool = False) -> None:
+        """See Loop."""
+        with self._lock:
+            self._asked = max(self._asked, how)
+            self._close = self._close or close
+        self._thread.ask_to_stop()
+
+    def wait(self, timeout: float | None) -> bool:
+        """See Loop."""
+        try:
+            self._thread.join(timeout)
+        except TimeoutError:
+            return False
+        with self._lock:
+            self._settle()
+        return True
+
+    def _settle(self) -> None:
+        """After the thread: what it left to do."""
+        if not self._settled:
+            self._settled = True
+            try:
+                self._thread.check()
+                if self._thread.answer < 0:
+                    raise CallbackError(self._thread.answer)
+                if self._thread.answer == 0 or self._asked:  # asked while it played what was left, perhaps
+                    finish(self.stream, self._asked)
+            except (errors.AlsaError, TimeoutError) as error:
+                self._error = error
+                with suppress(errors.AlsaError):
+                    self.stream.drop()
+        closing, self._close = self._close, False
+        if closing:
+            self.stream.close()
+
+    def take_error(self) -> BaseException | None:
+        """See Loop."""
+        with self._lock:
+            error, self._error = self._error, None
+        return error
