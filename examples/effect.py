@@ -12,6 +12,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
+from typing import Any
 
 import numpy as np
 
@@ -32,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
 
     with ExitStack() as stack:
-        sizes = {"period_size": options.period, "buffer_size": options.period * options.periods}
+        sizes: dict[str, Any] = {"period_size": options.period, "buffer_size": options.period * options.periods}
         io = stack.enter_context(alsamm.duplex(options.device, options.capture, dtype="f4", **sizes))
         if options.realtime:
             print(stack.enter_context(alsamm.realtime()))

@@ -41,9 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ending = "\r" if sys.stdout.isatty() else "\n"
     with (
         # A long buffer, for a disk may be slow now and then.
-        alsamm.capture(
-            options.device, rate=options.rate, channels=options.channels, dtype=dtype, latency=0.5
-        ) as mic,
+        alsamm.capture(options.device, rate=options.rate, channels=options.channels, dtype=dtype, latency=0.5) as mic,
         soundfile.SoundFile(options.file, "w", mic.rate, mic.channels, f"PCM_{options.bits}", format="FLAC") as file,
     ):
 

@@ -9,9 +9,11 @@ Shows ``playback(...).periods()``: each turn gives the card's own memory to be f
 from __future__ import annotations
 
 import argparse
+import math
 import re
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
@@ -90,12 +92,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--device", default="hw:0")
     parser.add_argument("--period", type=int, default=64, help="frames")
     parser.add_argument("--periods", type=int, default=2, help="how many the buffer has")
-    parser.add_argument("--seconds", type=float, help="stop then; by default when all has been played")
+    parser.add_argument("--seconds", type=float, default=math.inf, help="stop then; by default when all has been played")
     parser.add_argument("--realtime", action="store_true", help="as punctual as the system allows")
     options = parser.parse_args(arguments)
 
     with ExitStack() as stack:
-        sizes = {"period_size": options.period, "buffer_size": options.period * options.periods}
+        sizes: dict[str, Any] = {"period_size": options.period, "buffer_size": options.period * options.periods}
         out = stack.enter_context(alsamm.playback(options.device, **sizes))
         synth = Synth(out.rate, out.period_size)
         if options.score is None:
@@ -105,10 +107,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             synth.complete.set()
         if options.realtime:
             print(stack.enter_context(alsamm.realtime()))
-        count = None if options.seconds is None else round(options.seconds * out.rate / out.period_size)
+        end = time.monotonic() + options.seconds
         with suppress(KeyboardInterrupt):
-            for period in out.periods(count):
-                if synth.over:
+            for period in out.periods():
+                if synth.over or time.monotonic() >= end:
                     break
                 period[...] = (32767 * synth.render())[:, None]
         print(f"{out.stats.frames} frames, {out.stats.xruns} xruns")

@@ -62,6 +62,11 @@ def hear_echo(run: Run) -> None:
     assert "0 xruns" in run.printed
 
 
+def hear_the_wire(run: Run) -> None:
+    place_of(run.fed[100:20_000] // 2, run.card.played())
+    assert re.search(r"[1-9]\d* frames, 0 xruns", run.printed)
+
+
 def see_levels(run: Run) -> None:
     line = "1: peak   -6.0 RMS   -9.0   2: peak -120.0 RMS -120.0 dBFS"
     assert run.printed == 2 * f"{line}\n"
@@ -84,7 +89,9 @@ def hear_the_tone(run: Run) -> None:
 
 
 def read_flac(run: Run) -> None:
-    taken, rate = soundfile.read(run.folder / "take.flac", dtype=str(run.fed.dtype))
+    taken, rate = soundfile.read(
+        run.folder / "take.flac", dtype="int16" if run.fed.dtype == np.dtype("i2") else "int32"
+    )
     assert rate == RATE
     np.testing.assert_array_equal(taken, run.fed[: 3 * RATE // 2])
     assert re.findall(r"(\S+) recorded, (\S+) left, 0 xruns", run.printed) == [("0:01", "0:00"), ("0:01", "0:00")]
@@ -185,21 +192,22 @@ CASES = {
     "synth": Case("synth", ["A4:0.5 C5+E5:0.5 R:0.2"], hear_score),
     "synth-typed": Case("synth", [], hear_typed, typed="C4 E4 G4\nX\n"),
     "effect": Case("effect", ["--seconds", "1.5", "--delay", "0.1", "--realtime"], hear_echo, noise(1), card=INTEGERS),
+    "callback": Case(
+        "callback", ["--seconds", "0.8", "--gain", "0.5"], hear_the_wire, 2 * noise(1), card=REAL | INTEGERS
+    ),
     "meter": Case("meter", ["--seconds", "2"], see_levels, half_scale_sine(3), card=INTEGERS),
-    "meter-terminal": Case("meter", ["--seconds", "2"], see_a_redrawn_level, half_scale_sine(3), card=INTEGERS, terminal=True),
+    "meter-terminal": Case(
+        "meter", ["--seconds", "2"], see_a_redrawn_level, half_scale_sine(3), card=INTEGERS, terminal=True
+    ),
     "tone": Case("tone", ["1000/3", "--seconds", "20.5"], hear_the_tone, card={"ppm": 100.0}),
     "record_flac": Case("record_flac", [TAKE, "--seconds", "1.5"], read_flac, noise(2)),
-    "record_flac-24": Case(
-        "record_flac", [TAKE, "--seconds", "1.5", "--bits", "24"], read_flac, full_scale(noise(2))
-    ),
+    "record_flac-24": Case("record_flac", [TAKE, "--seconds", "1.5", "--bits", "24"], read_flac, full_scale(noise(2))),
     "record_flac-ctrl-c": Case("record_flac", [TAKE], read_interrupted_flac, noise(5), card=REAL, ctrl_c=0.7),
     "play_while_recording": Case("play_while_recording", ["{}/both.wav"], read_both, card={"loop": True}),
     "play_while_recording-file": Case(
         "play_while_recording", ["{}/both.wav", "--play", "{}/song.wav"], read_both_of_the_file, card={"loop": True}
     ),
-    "chat_echo": Case(
-        "chat_echo", ["--seconds", "4"], hear_answers, speech(0.2, SPEECH[0], 1.2, SPEECH[1]), card=REAL
-    ),
+    "chat_echo": Case("chat_echo", ["--seconds", "4"], hear_answers, speech(0.2, SPEECH[0], 1.2, SPEECH[1]), card=REAL),
     "chat_echo-interrupted": Case(
         "chat_echo", ["--seconds", "4"], hear_an_interruption, speech(0.2, LONG, 0.6, SPEECH[1]), card=REAL
     ),
@@ -215,9 +223,9 @@ CASES = {
 def cards() -> Generator[Callable[..., sim.Card]]:
     with ExitStack() as stack:
 
-        def make(**options: Any) -> sim.Card:
+        def make(clock: Any = "auto", **options: Any) -> sim.Card:
             stack.enter_context(sim.Card("other", clock="auto", ppm=100.0))
-            return stack.enter_context(sim.Card("example", **{"clock": "auto"} | options))
+            return stack.enter_context(sim.Card("example", clock=clock, **options))
 
         yield make
 
