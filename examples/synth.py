@@ -92,7 +92,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--device", default="hw:0")
     parser.add_argument("--period", type=int, default=64, help="frames")
     parser.add_argument("--periods", type=int, default=2, help="how many the buffer has")
-    parser.add_argument("--seconds", type=float, default=math.inf, help="stop then; by default when all has been played")
+    parser.add_argument(
+        "--seconds", type=float, default=math.inf, help="stop then; by default when all has been played"
+    )
     parser.add_argument("--realtime", action="store_true", help="as punctual as the system allows")
     options = parser.parse_args(arguments)
 

@@ -17,8 +17,12 @@ import pytest
 from examples import synth
 
 PROJECT = Path(__file__).parents[2]
-PERIOD, PERIODS = 64, 2
-# Ten seconds: an arpeggio, and a chord of six that lasts.
+SECONDS, PERIOD = 10, 64
+# How many periods the buffer has. snd-aloop moves 8 ms at once, which no two hold: each start ends in an xrun, one each
+# 8 ms, whoever plays (rule P11); with eight it is a card as others. QEMU's HDA moves 10 ms at once: there two periods
+# only tell how often it was started.
+PERIODS = {"snd-dummy": [2], "snd-aloop": [2, 8], "snd-hda-intel": [8]}
+# As long: an arpeggio, and a chord of six that lasts.
 SCORE = " ".join(
     [*("C4:0.25", "E4:0.25", "G4:0.25", "C5:0.25") * 6, "C3+G3+C4+E4+G4+C5:4.5"],
 )
@@ -49,22 +53,21 @@ def xruns_of(command: Sequence[str | Path]) -> int:
     return int(told[2])
 
 
-@pytest.mark.parametrize("realtime", [False, True], ids=["ordinary", "realtime"])
-def test_no_more_xruns_than_c(device: dict[str, Any], by_c: Path, realtime: bool) -> None:
+def test_no_more_xruns_than_c(device: dict[str, Any], by_c: Path) -> None:
     name = str(device["playback"])
 
-    def python(seconds: float) -> int:
+    def python(seconds: int, periods: int) -> int:
         command = [sys.executable, "-m", "examples.synth", SCORE, "--device", name, f"--seconds={seconds}"]
-        command += [f"--period={PERIOD}", f"--periods={PERIODS}", *(["--realtime"] if realtime else [])]
-        return xruns_of(command)
+        return xruns_of([*command, f"--period={PERIOD}", f"--periods={periods}"])
 
-    def c(seconds: float) -> int:
-        notes = [f"{number!r}" for note in synth.notes(SCORE) for number in note]
-        chrt = ["chrt", "--fifo", "70"] if realtime else []
-        return xruns_of([*chrt, by_c, name, str(seconds), str(PERIOD), str(PERIODS), *notes])
+    def c(seconds: int, periods: int) -> int:
+        notes = [repr(number) for note in synth.notes(SCORE) for number in note]
+        return xruns_of([by_c, name, str(seconds), str(PERIOD), str(periods), *notes])
 
-    for play in (python, c):  # the first sound brings code into memory, which takes a period over 9p
-        play(1)
-    xruns = {"synth.py": python(10), "synth.c": c(10)}
-    print(f"xruns: {xruns}")
-    assert xruns["synth.py"] <= xruns["synth.c"], xruns
+    for periods in PERIODS[str(device["driver"])]:
+        for play in (python, c):  # the first sound brings code into memory, which takes a period over 9p
+            play(1, periods)
+        xruns = {"synth.py": python(SECONDS, periods), "synth.c": c(SECONDS, periods)}
+        print(f"{device['driver']}, {PERIOD} x {periods}: xruns {xruns}")
+        # Where the card makes them, ten seconds that begin elsewhere between its jumps may hold one more.
+        assert xruns["synth.py"] <= xruns["synth.c"] + (xruns["synth.c"] > 0), xruns
