@@ -38,7 +38,7 @@ bench-kernel: $(VENV)/.benches $(VENV)/.lab
 lab: lab-6.1 lab-6.12 lab-arm64 lab-busy
 
 # What the kernel grants a thread is asked there too, for root may raise limits in it.
-LAB_TESTS := tests/contract,tests/kernel/test_end_to_end.py,tests/kernel/test_streams.py
+LAB_TESTS := tests/contract,tests/kernel/test_end_to_end.py
 
 lab-6.1: $(VENV)/.lab
 	$(LAB) --arch amd64 --kernel 6.1 --tests $(LAB_TESTS),tests/unit/test_realtime.py,tests/unit/test_realtime_memory.py
@@ -48,11 +48,11 @@ lab-6.12: $(VENV)/.lab
 
 # Conversion has its own instructions there, so its tests run there too.
 lab-arm64: $(VENV)/.lab
-	$(LAB) --arch arm64 --kernel 6.1 --tests tests/contract,tests/kernel/test_end_to_end.py,tests/unit/test_convert.py
+	$(LAB) --arch arm64 --kernel 6.1 --tests $(LAB_TESTS),tests/unit/test_convert.py
 
 # Beside a busy thread, where guest time counts instructions: with the host's time every guest is late now and then.
 lab-busy: $(VENV)/.lab
-	$(LAB) --arch amd64 --kernel 6.1 --icount --devices dummy,hda,usb --tests tests/kernel/test_busy_thread.py
+	$(LAB) --arch amd64 --kernel 6.1 --icount --devices dummy,hda,usb --tests tests/kernel/test_busy_thread.py,tests/kernel/test_native.py
 
 $(VENV)/.created: debian-packages.txt tools/debian-packages
 	tools/debian-packages debian-packages.txt

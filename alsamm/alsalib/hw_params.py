@@ -105,7 +105,13 @@ class HwParams(HwFlags):
     def nearest(self, **number: Unpack[Numbers]) -> int:
         """Decide for what is possible and nearest, ``nearest(rate=44_100)``; gives it (set_*_near)."""
         what, value = only(number)
-        return self._decided(what, self._move(what, "near", min(max(value, 0), LIMIT // 2 - 1)))
+        return self._decided(what, self._move(what, "near", self._near(what, min(max(value, 0), LIMIT // 2 - 1))))
+
+    def _near(self, what: Quantity, value: int) -> int:
+        """The nearer of the two around it: of a list of rates alsa-lib takes the upper one, however far."""
+        pcm = self._live()
+        tried = [what.move(pcm, self.copy().params, how, value) for how in ("max", "min")]
+        return min((there for code, there in tried if code >= 0), key=lambda there: abs(there - value), default=value)
 
     def at_least(self, **number: Unpack[Numbers]) -> int:
         """From here on no less: ``at_least(period_size=64)``; gives the least that is possible (set_*_min)."""

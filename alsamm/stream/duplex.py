@@ -52,7 +52,8 @@ def duplex(
     True: UnsupportedError if it cannot; False: never.
 
     ``resample``: two cards have two clocks, and one of the buffers runs dry or over in the end. With it what is
-    captured is resampled by the few millionths that they differ by (extra ``resample``: soxr). UnsupportedError without soxr.
+    captured is resampled by the few millionths that they differ by (extra ``resample``: soxr). UnsupportedError without
+    soxr.
     """
     wishes: dict[str, Any] = {
         "rate": rate,

@@ -40,7 +40,6 @@ class HeldPair(Pair):
         self._hold.restart()
         self._fifo: _Array = np.empty((0, self._mic.channels), self._mic.dtype)
         self._made = self._taken
-        self._level_of_made = self.lead - self._made  # as if playback had begun with the first one made
 
     def turn(self) -> Turn:
         """Wait for a period's worth of what was captured, and for room for one."""
@@ -71,14 +70,12 @@ class HeldPair(Pair):
         self._mic.time()
         self._hold.expect(self._mic.clock, self._out.clock)
         now = time.monotonic_ns()
-        level = self._made_at(now) - self._out.clock.frame_at(now)
-        if not self._out.interruptions:
-            level += self.lead
-        self._resampler.ratio = self._hold.update(level, now)
+        queued = self._out.frame - self._out.clock.frame_at(now)
+        self._resampler.ratio = self._hold.update(queued + len(self._fifo) + self._unread(now), now)
 
-    def _made_at(self, now: int) -> float:
-        """How many frames will have been made of what is captured by now."""
-        return self._made + (self._mic.clock.frame_at(now) - self._mic.frame) / self._resampler.ratio
+    def _unread(self, now: int) -> float:
+        """Frames that will be made of what was captured by now and is not read yet."""
+        return (self._mic.clock.frame_at(now) - self._mic.frame) / self._resampler.ratio
 
     def done(self, turn: Turn) -> None:
         """Hand over what is to be played. A turn that is interrupted is lost."""
@@ -92,5 +89,5 @@ class HeldPair(Pair):
     def offset(self) -> int:
         """See DuplexStream."""
         now = time.monotonic_ns()
-        heard_now = self._made_at(now) + self._resampler.delay
+        heard_now = self._made + self._unread(now) + self._resampler.delay
         return self._ahead + round(heard_now - self._out.frame_at(now))

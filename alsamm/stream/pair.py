@@ -162,4 +162,4 @@ class Pair:
         """See DuplexStream."""
         if self._one_trigger:
             return 0.0
-        return self._mic.clock.ppm - self._out.clock.ppm
+        return (self._mic.clock.rate / self._out.clock.rate - 1) * 1e6

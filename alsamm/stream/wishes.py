@@ -108,7 +108,8 @@ class Wishes:
         there = hw.formats
         if own in there or dtype.name not in _BITS:
             return own
-        return _best(there, _BITS[dtype.name]) or own
+        best = _best(there, _BITS[dtype.name])
+        return own if best is None else best
 
     def _sizes(self, hw: HwParams, seconds: float | None) -> None:
         period, buffer = self.period_size, self.buffer_size

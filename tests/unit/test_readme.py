@@ -33,24 +33,31 @@ def run(code: str, card: sim.Card) -> dict[str, object]:
 
 
 def test_there_are_examples() -> None:
-    assert len(PYTHON) == 4
+    assert len(PYTHON) == 5
     assert len(SHELL) == 2
 
 
-@pytest.mark.parametrize("code", PYTHON, ids=["play", "record", "periods", "sim"])
+@pytest.mark.parametrize("code", PYTHON, ids=["play", "record", "duplex", "ring", "sim"])
 def test_every_example_runs(code: str, card: sim.Card) -> None:
     run(code, card)
 
 
 def test_what_is_played_is_the_tone(card: sim.Card) -> None:
-    names = run(PYTHON[0], card)
-    stereo = names["stereo"]
-    assert isinstance(stereo, np.ndarray)
-    np.testing.assert_array_equal(card.played()[: len(stereo)], stereo)
+    tone = run(PYTHON[0], card)["tone"]
+    assert isinstance(tone, np.ndarray)
+    np.testing.assert_array_equal(card.played()[: len(tone), 0], tone)
+
+
+def test_what_is_heard_is_played_at_half_the_level(card: sim.Card, capsys: pytest.CaptureFixture[str]) -> None:
+    heard = np.random.default_rng(6).integers(-32_768, 32_768, (48_000, 2), "i2")
+    card.feed(heard)
+    run(PYTHON[2], card)
+    offset = int(capsys.readouterr().out)
+    np.testing.assert_array_equal(card.played()[offset : offset + len(heard)], heard // 2)
 
 
 def test_what_is_played_by_periods_is_a_second_of_the_tone(card: sim.Card) -> None:
-    run(PYTHON[2], card)
+    run(PYTHON[3], card)
     time = np.arange(750 * 64)
     expected = np.rint(0.2 * np.sin(time * 2 * np.pi * 440 / 48_000) * 32_768)
     played = card.played()[: len(time)].astype("f8")
