@@ -39,9 +39,10 @@ class Run:
 def mouth(device: str, sound: Any) -> Generator[None]:
     """Say ``sound`` again and again."""
     stop = threading.Event()
+    out = alsamm.playback(device, **SIZES)  # before the example comes: snd-aloop's ends take the format of the first
 
     def say() -> None:
-        with alsamm.playback(device, **SIZES) as out:
+        with out:
             while not stop.is_set():
                 for begin in range(0, len(sound), RATE // 10):
                     out.write(sound[begin : begin + RATE // 10])
@@ -57,9 +58,10 @@ def ear(device: str) -> Generator[list[Any]]:
     """Keep all that is heard."""
     stop = threading.Event()
     blocks: list[Any] = []
+    mic = alsamm.capture(device, **SIZES)
 
     def hear() -> None:
-        with alsamm.capture(device, **SIZES) as mic:
+        with mic:
             while not stop.is_set():
                 blocks.append(mic.read())
             assert mic.stats.xruns == 0
