@@ -45,6 +45,7 @@ class BlockIO(KernelOps):
     _array: Any = NOTHING
     """What the caller handed over last: what C works on. NOTHING: whatever C has, it must be taken anew."""
     _frames = 0
+    _under_way = 0
     """Its length."""
 
     def _set_up(self, geometry: Geometry, dtype: object, *, dither: bool, capture: bool) -> None:
@@ -126,13 +127,21 @@ class BlockIO(KernelOps):
             self._array = array  # which C has taken
         if result == -errno.E2BIG:
             pin = self._pin(array)
-            result = slow(self._ring)
+            result = self._outside(slow, self._ring)
             del pin
         if result < 0:
             self._fail(result)
         if result & _START_DUE:
             self.start()
         return int(self._ring.done)
+
+    def _outside(self, call: Callable[..., int], *arguments: Any) -> int:
+        """Call C that works without the GIL, so that close() of another thread knows of it."""
+        self._under_way += 1
+        try:
+            return call(*arguments)
+        finally:
+            self._under_way -= 1
 
     def _pin(self, array: _Array) -> object:
         """What keeps the array's memory where it is while C works without the GIL: numpy resizes none that has one."""
@@ -192,12 +201,14 @@ class BlockIO(KernelOps):
         # So that a signal's handler that writes here itself takes its own array, and is found out.
         self._array = NOTHING
         with SignalFd() as signals:
-            while (result := loop(ring, signals.fd, _milliseconds_to(end))) in _COME_BACK:
+            while (result := self._outside(loop, ring, signals.fd, _milliseconds_to(end))) in _COME_BACK:
                 signals.clear()
                 if result == -errno.ERESTART:
                     self._tell()
                 if ring.takes != takes:
-                    raise errors.StateError(f"{self._label}: a signal's handler used the ring that it interrupted")
+                    raise errors.StateError(
+                        f"{self._label}: a signal's handler, or who was told of an xrun, used the ring"
+                    )
         self._array = samples
         del pin
         return result

@@ -137,12 +137,14 @@ class Mapping:
         """One channel: shape (buffer_size,), or (buffer_size, 3)."""
         return self._view(self._places[number], (self._geometry.buffer_size,), (self._steps[number],))
 
-    def release(self) -> None:
-        """Let go of the card's memory. Views that are alive show zeros from here on."""
+    def release(self, *, in_use: bool = False) -> None:
+        """Let go of the card's memory. Views that are alive show zeros from here on, and so does who is in C yet."""
         self.array = None
         self.addresses = []
         del self._bytes
-        if self._watch() is None:
+        if in_use:
+            lib.alsamm_blank(self.memory, self.length)
+        elif self._watch() is None:
             ffi.release(self.memory)
         else:
             lib.alsamm_blank(self.memory, self.length)

@@ -249,7 +249,7 @@ class MmapIO(TimelineIO):
         Raises TimeoutError, StateError for a capture that was not started (it would never wake, rule I5), and the
         errors of ``data`` by state (rule I6).
         """
-        if timeout is None and (_fast_ready(self._ring) or _wait_patiently(self._ring) == 1):
+        if timeout is None and (_fast_ready(self._ring) or self._outside(_wait_patiently, self._ring) == 1):
             return
         if not self._patiently(lib.alsamm_wait, timeout, "wait"):
             raise TimeoutError(f"{self._device.name}: nothing moved in time; the card or its driver stands still")
@@ -260,7 +260,7 @@ class MmapIO(TimelineIO):
             timeout = self.buffer_size / self._geometry.rate + 1
         timeout = seconds_of(timeout)
         left, end, place = timeout, time.monotonic() + timeout, self.hw_ptr
-        while (result := call(self._ring, int(left * 1000 + 0.999))) == -errno.EINTR:
+        while (result := self._outside(call, self._ring, int(left * 1000 + 0.999))) == -errno.EINTR:
             # The interpreter has run the handlers by now, and a handler that raises ends the loop.
             if call is lib.alsamm_drain and self.hw_ptr != place:  # a drain's time is that of a card that stands still
                 end, place = time.monotonic() + timeout, self.hw_ptr
@@ -302,10 +302,15 @@ class MmapIO(TimelineIO):
         if self._closed:
             return
         self._closed = True
-        self._ring.areas = ffi.NULL
-        self._let_go()
-        self._mapping.release()
-        self._pages.close()
+        self.part()
+        if self._under_way:  # another thread is in C: it is left blank memory, and finds the descriptor gone
+            self._mapping.release(in_use=True)
+            self._pages.leave()
+        else:
+            self._ring.areas = ffi.NULL
+            self._let_go()
+            self._mapping.release()
+            self._pages.close()
         self._device.detach(self)
 
     def __enter__(self) -> Self:

@@ -102,6 +102,15 @@ class Pages:
         """Unmap and let go of the device; twice is harmless."""
         self._finalizer()
 
+    def leave(self) -> None:
+        """As ``close``, while another thread is in C: the pages are blank until this object is forgotten."""
+        for page in (self.struct.status, self.struct.control):
+            if page:
+                lib.alsamm_blank(page, lib.alsamm_page_size())
+        if self.struct.fd >= 0:
+            fd, self.struct.fd = self.struct.fd, -1
+            os.close(fd)
+
     def forked(self) -> None:
         """In the child: the pages are not mapped here, and our descriptor would keep the card open."""
         if not self.closed:

@@ -12,6 +12,7 @@ import numpy as np
 
 from alsamm import errors
 from alsamm.account import Interruption, Position
+from alsamm.direct.block_io import seconds_of
 from alsamm.enums import Format, State
 from alsamm.stream.clock import ClockModel
 from alsamm.stream.stats import Stats
@@ -55,7 +56,8 @@ class DeviceStream:
             io.on_interruption = on_xrun
         self._clock = ClockModel(_exact_rate(pcm))
         self._clock_lock = threading.Lock()
-        self._clock_heard_of = 0
+        self._clock_heard_of = self._jumps = 0
+        self._last = Position(0, 0)
         self._moved = 0
         self._dropped = 0
         self._staged = False
@@ -131,11 +133,6 @@ class DeviceStream:
         return self._io.frame
 
     @property
-    def frames_done(self) -> int:
-        """How many frames the last blocking call moved, whatever ended it."""
-        return self._io.frames_done
-
-    @property
     def interruptions(self) -> list[Interruption]:
         """The last sixteen xruns and suspends that were recovered from."""
         return self._io.interruptions
@@ -157,6 +154,10 @@ class DeviceStream:
         )
 
     def _queued(self) -> int:
+        """Frames of yours, or for you, that are under way."""
+        return self._in_buffer()
+
+    def _in_buffer(self) -> int:
         raise NotImplementedError
 
     # ---- time ----
@@ -169,11 +170,15 @@ class DeviceStream:
         """
         with self._clock_lock:
             position = self._io.position()
-            interrupted = self._io.xruns + self._io.suspends
-            if interrupted != self._clock_heard_of:
-                self._clock_heard_of = interrupted
+            moves = self._io.state in (State.RUNNING, State.DRAINING)
+            jumps = self._jumps + self._io.xruns + self._io.suspends
+            last, self._last = self._last, position
+            if not moves:
+                return position
+            if jumps != self._clock_heard_of or position.frame < last.frame or position.time_ns < last.time_ns:
+                self._clock_heard_of = jumps
                 self._clock.restart(position)
-            elif self._io.state in (State.RUNNING, State.DRAINING):
+            else:
                 self._clock.update(position)
             return position
 
@@ -214,20 +219,26 @@ class DeviceStream:
         frames to play: Underrun without them.
         """
         achieved = self._io.start_at(time.monotonic_ns() if at_ns is None else at_ns)
+        self._jumps += 1
         self.running()
         return achieved
 
     def prepare(self) -> None:
-        """Make ready again after ``drop`` or ``drain``."""
+        """Make ready again after ``drop`` or ``drain``; what was written and not played is lost, and counted so."""
+        self._dropped += self._in_buffer()
+        self._jumps += 1
         self._io.prepare()
 
     def drop(self) -> None:
-        """Stop at once. Playback: what was not played is lost."""
+        """Stop at once. What was not played, or not read, is lost, and counted so."""
+        self._dropped += self._in_buffer()
+        self._jumps += 1
         self._io.drop()
 
     def pause(self, enable: bool = True) -> None:
         """Hold, or with False go on. UnsupportedError where the card cannot."""
         self._io.pause(enable)
+        self._jumps += 1
 
     def recover(self) -> None:
         """Go on after an xrun or a suspend that was raised. StateError where there is none."""
@@ -239,15 +250,24 @@ class DeviceStream:
         ``timeout``, seconds; None: a buffer's time and a second. Raises TimeoutError, and for xruns that are not to be
         recovered from XrunError.
         """
-        self._recovering(lambda: self._io.wait(timeout))
+        end = None if timeout is None else time.monotonic() + seconds_of(timeout)
+        self._recovering(lambda: self._io.wait(None if end is None else max(0.0, end - time.monotonic())))
         self.running()
 
     def _recovering(self, call: Callable[[], _T]) -> _T:
-        """Call until no xrun or suspend ends it, as far as they are to be recovered from."""
+        """Call until no xrun or suspend ends it, as far as they are to be recovered from.
+
+        A card that only stops again and again for a buffer's time and a second is let through.
+        """
+        end = None
         while True:
             try:
                 return call()
             except (errors.XrunError, errors.SuspendedError):  # noqa: PERF203 -- seldom
+                if end is None:
+                    end = time.monotonic() + self.buffer_size / self.rate + 1
+                elif time.monotonic() > end:
+                    raise
                 self._go_on()
 
     def _go_on(self) -> None:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from alsamm import errors
+from alsamm.direct.block_io import require_target
 from alsamm.enums import Format, State
+from alsamm.samples import as_frames
 from alsamm.stream.aio import AsyncCapture, Awaitable
 from alsamm.stream.base import DeviceStream, Policy
 from alsamm.stream.io import CaptureIO, open_capture
@@ -59,6 +61,12 @@ class CaptureStream(DeviceStream, Awaitable[AsyncCapture]):
         self._io: CaptureIO = io
         self._kept: _Array | None = None
         """What a read had when it was ended before it had all; the next one begins with it."""
+        self._begun = self._had = 0
+
+    @property
+    def frame(self) -> int:
+        """The number of the next frame to be read."""
+        return self._io.frame - (0 if self._kept is None else len(self._kept))
 
     @property
     def ring(self) -> CaptureIO:
@@ -76,24 +84,36 @@ class CaptureStream(DeviceStream, Awaitable[AsyncCapture]):
         of ``out`` the first ``frames_done`` are filled, and are not given again. Raises ArgumentError,
         ArgumentTypeError; StateError after ``drop``, until ``prepare``; ClosedError; DeviceLostError.
         """
-        if out is not None:
-            if frames is not None:
-                raise errors.ArgumentError("read() takes an array to fill or a number of frames, not both")
-            self._fill(out, timeout)
-            return out
-        count = self.period_size if frames is None else frames
-        if count < 0:
-            raise errors.ArgumentError(f"{count} frames: 0 or more")
-        array = self._blank(count)
-        had = self._take_kept(array)
+        if out is None:
+            array = self._blank(self.period_size if frames is None else frames)
+        elif frames is not None:
+            raise errors.ArgumentError("read() takes an array to fill or a number of frames, not both")
+        else:
+            array = self._target(out)
+        self._begun = self._moved
+        self._had = self._take_kept(array)
         try:
-            self._fill_rest(array[had:], timeout)
+            self._fill(array[self._had :], timeout)
         except BaseException:
-            self.keep(array[: had + self._done()])
+            if out is None:
+                self.keep(array[: self.frames_done])
             raise
+        return array if out is None else out
+
+    @property
+    def frames_done(self) -> int:
+        """How many frames the last ``read`` gave, whatever ended it."""
+        return self._had + self._moved - self._begun
+
+    def _target(self, out: Any) -> _Array:
+        """As an array, and checked, for a slice of a buffer would be a copy."""
+        array = as_frames(out, self.array_format, self.channels)
+        require_target(array)
         return array
 
     def _blank(self, frames: int) -> _Array:
+        if frames < 0:
+            raise errors.ArgumentError(f"{frames} frames: 0 or more")
         return np.empty((frames, self.channels, *self.dtype.shape), self.dtype.base)
 
     def _take_kept(self, array: _Array) -> int:
@@ -111,19 +131,12 @@ class CaptureStream(DeviceStream, Awaitable[AsyncCapture]):
         if len(frames):
             self._kept = frames if self._kept is None else np.concatenate([frames, self._kept])
 
-    def _fill(self, out: Any, timeout: float | None) -> None:
-        if self._kept is None:
-            self._fill_rest(out, timeout)
-            return
-        array = self.read(len(out), timeout)  # as a user's array may be a buffer of any shape, the slow way
-        np.asarray(out)[...] = array.reshape(np.shape(out))
-
-    def _fill_rest(self, out: Any, timeout: float | None) -> int:
+    def _fill(self, array: _Array, timeout: float | None) -> None:
         io = self._io
         if self._started_ns is None:
             self._started_ns = time.monotonic_ns()
         try:
-            return io.fill(out, timeout, recover=self.recovers)
+            io.fill(array, timeout, recover=self.recovers)
         except errors.StateError:
             if self.state == State.SETUP:
                 message = f"{self.device}: stopped, by drain() or drop(); prepare() makes it ready again"
@@ -140,12 +153,20 @@ class CaptureStream(DeviceStream, Awaitable[AsyncCapture]):
 
         Starts the card if it was not. Else as ``read``.
         """
-        self._start_if_prepared()
-        array = self._blank(self.ready) if out is None else out
-        had = self._take_kept(array)
-        got = self._recovering(lambda: self._io.read_into(array[had:]))
-        self._moved += got
-        return array[: had + got]
+        if out is None:
+            self._recovering(self._start_if_prepared)
+            array = self._blank(self._recovering(lambda: self.ready))
+        else:
+            array = self._target(out)
+            self._recovering(self._start_if_prepared)
+        self._begun = self._moved
+        self._had = self._take_kept(array)
+        try:
+            self._moved += self._recovering(lambda: self._io.read_into(array[self._had :]))
+        except BaseException:
+            self.keep(array[: self._had])
+            raise
+        return array[: self.frames_done]
 
     @property
     def ready(self) -> int:
@@ -156,25 +177,35 @@ class CaptureStream(DeviceStream, Awaitable[AsyncCapture]):
         """Blocks of a period each, handed back to the card as the loop turns; ``count`` of them, or for ever.
 
         Each is a read-only view of the card's own memory where there is a ring and no conversion: copy what you keep.
+        One that the loop was left in by ``break`` was not handed back: it is what is read next.
         """
         while count is None or count > 0:
             view = self._recovering(self.next_period)
-            yield view
+            try:
+                yield view
+            except GeneratorExit:
+                if self._staged:
+                    self.keep(view)
+                raise
             self._commit(view)
             count = count if count is None else count - 1
 
     def next_period(self) -> _Array:
-        """A period, waited for: what ``periods`` gives. To be handed back."""
+        """A period, waited for: what ``periods`` gives. To be handed back. Recovers from nothing."""
         self._start_if_prepared()
         frames = self.period_size
-        self._staged = self._kept is not None or self.dtype != self.format.dtype
-        if not self._staged:
-            self.wait()
+        self._staged = True
+        if self._kept is not None:
+            kept: _Array = self.read(frames)
+            return kept
+        self._io.wait()
+        if self.dtype == self.format.dtype:
             view = self._io.next_view(frames)
             if len(view) == frames:
+                self._staged = False
                 return view
-            self._staged = True
-        block: _Array = self.read(frames)
+        block = self._blank(frames)
+        self._moved += self._io.fill(block)
         return block
 
     def hand_over(self, view: _Array) -> None:
@@ -200,7 +231,12 @@ class CaptureStream(DeviceStream, Awaitable[AsyncCapture]):
         self.running()
 
     def _queued(self) -> int:
-        return 0 if self.closed or self.state != State.RUNNING else self.ready
+        return self._in_buffer() + (0 if self._kept is None else len(self._kept))
+
+    def _in_buffer(self) -> int:
+        if self.closed or self.state != State.RUNNING:
+            return 0
+        return min(self.buffer_size, max(0, self._io.position().frame - self._io.frame))
 
     def _finish(self) -> None:
         """What was captured and not read is let go: ``drop`` in close()."""

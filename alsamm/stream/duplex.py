@@ -204,10 +204,23 @@ class DuplexStream:
         """Stop both at once."""
         self._pair.drop()
 
+    def prepare(self) -> None:
+        """Make both ready again after ``drop``."""
+        self._pair.prepare()
+
+    def drain(self, timeout: float | None = None) -> None:
+        """Stop capturing, and play what was written to its end. They are not held together any more: ``close`` follows.
+
+        ``timeout`` and errors as PlaybackStream.drain.
+        """
+        self._pair.part()
+        self._mic.drop()
+        self._out.drain(timeout)
+
     def close(self) -> None:
         """Stop both at once and close; twice is harmless."""
-        self._pair.part()
         try:
+            self._pair.part()
             self._out.close()
         finally:
             self._mic.close()
@@ -218,9 +231,7 @@ class DuplexStream:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         try:
             if kind is None and not self.closed and self._out.state == State.RUNNING:
-                self._pair.part()
-                self._mic.drop()
-                self._out.drain()
+                self.drain()
         finally:
             self.close()
 

@@ -41,24 +41,19 @@ class HeldPair(Pair):
         self._fifo: _Array = np.empty((0, self._mic.channels), self._mic.dtype)
         self._made = self._taken
 
-    def turn(self) -> Turn:
-        """Wait for a period's worth of what was captured, and for room for one."""
-        while True:
-            before = self._interruptions()
-            self.start()
-            played = None
-            try:
-                while len(self._fifo) < self._mic.period_size:
-                    self._take_in()
-                played = self._out.next_period()
-            except (errors.XrunError, errors.SuspendedError):
-                self._go_on()
-            if played is not None and before == self._interruptions():
-                heard, self._fifo = np.split(self._fifo, [self._mic.period_size])
-                number, self._taken = self._taken, self._taken + len(heard)
-                self._ahead = self._out.ring.frame - number
-                return Turn(heard, played, number)
-            self._begin_anew()
+    def _turn(self) -> Turn:
+        """A period's worth of what was captured, and room for one; what is not handed over is there the next time."""
+        self.start()
+        while len(self._fifo) < self._mic.period_size:
+            self._take_in()
+        played = self._out.next_period()
+        self._ahead = self._out.ring.frame - self._taken
+        return Turn(self._fifo[: self._mic.period_size], played, self._taken)
+
+    def recover(self) -> None:
+        """Both begin anew, and so does what is between them."""
+        super().recover()
+        self._begin_anew()
 
     def _take_in(self) -> None:
         view = self._mic.next_period()
@@ -83,7 +78,9 @@ class HeldPair(Pair):
             self._out.hand_over(turn.played)
         except (errors.XrunError, errors.SuspendedError):
             self._go_on()
-            self._begin_anew()
+        else:
+            self._fifo = self._fifo[len(turn.heard) :]
+            self._taken += len(turn.heard)
 
     @property
     def offset(self) -> int:

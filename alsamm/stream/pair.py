@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -74,7 +76,7 @@ class Pair:
             self._out.ring.part()
         if self.linked:
             self.linked = False
-            if not self._out.closed:
+            with suppress(errors.AlsaError):  # closed, or its card is gone
                 self._out.pcm.unlink()
 
     # ---- state ----
@@ -92,19 +94,26 @@ class Pair:
         mic.running()
 
     def recover(self) -> None:
-        """Both, from whichever of them stopped."""
+        """Both, whichever of them stopped. StateError where none did."""
         out, mic = self._out.ring, self._mic.ring
-        stopped = mic if mic.state in (State.XRUN, State.SUSPENDED) else out
         if self._paired:
-            stopped.recover()
+            out.recover()
             return
-        for ring in (out, mic):
-            if ring.state in (State.XRUN, State.SUSPENDED):
-                ring.recover()  # which counts it
+        stopped = [ring for ring in (out, mic) if ring.state in (State.XRUN, State.SUSPENDED)]
+        if not stopped:
+            raise errors.StateError(f"{self._out.device}: there is nothing to recover from")
+        for ring in stopped:
+            ring.recover()  # which counts it
         for ring in (out, mic):
             ring.drop()
             ring.prepare()
         self.start()
+
+    def prepare(self) -> None:
+        """Both, to be started again."""
+        self._out.prepare()
+        if not self.linked:
+            self._mic.prepare()
 
     def drop(self) -> None:
         """Stop both."""
@@ -116,19 +125,29 @@ class Pair:
 
     def turn(self) -> Turn:
         """Wait until a period was captured and there is room for one."""
+        return self.going_on(self._turn)
+
+    def _turn(self) -> Turn:
+        self.start()
+        number = self._mic.ring.frame
+        self._ahead = self._out.ring.frame - number
+        turn = Turn(self._mic.next_period(), self._out.next_period(), number)
+        if not self._one_trigger:
+            self._out.time()
+            self._mic.time()
+        return turn
+
+    def going_on(self, call: Callable[[], Turn]) -> Turn:
+        """Call until no xrun or suspend of either ends it, as far as they are to be recovered from."""
+        end = None
         while True:
-            self.start()
             try:
-                before = self._interruptions()
-                number = self._mic.ring.frame
-                self._ahead = self._out.ring.frame - number
-                turn = Turn(self._mic.next_period(), self._out.next_period(), number)
-                if not self._one_trigger:
-                    self._out.time()
-                    self._mic.time()
-                if before == self._interruptions():
-                    return turn
-            except (errors.XrunError, errors.SuspendedError):
+                return call()
+            except (errors.XrunError, errors.SuspendedError):  # noqa: PERF203 -- seldom
+                if end is None:
+                    end = time.monotonic() + self._out.buffer_size / self._out.rate + 1
+                elif time.monotonic() > end:
+                    raise
                 self._go_on()
 
     def done(self, turn: Turn) -> None:
@@ -143,10 +162,6 @@ class Pair:
         if not self._out.recovers:
             raise  # noqa: PLE0704 -- the caller's
         self.recover()
-
-    def _interruptions(self) -> int:
-        out, mic = self._out.ring, self._mic.ring
-        return out.xruns + out.suspends + mic.xruns + mic.suspends
 
     # ---- time ----
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from alsamm import errors
+from alsamm.direct.block_io import seconds_of
 from alsamm.enums import Format, State
 from alsamm.samples import is_buffer
 from alsamm.stream.aio import AsyncPlayback, Awaitable
@@ -79,6 +80,9 @@ class PlaybackStream(DeviceStream, Awaitable[AsyncPlayback]):
         self._io: PlaybackIO = io
         geometry = io.geometry
         io.refill = geometry.buffer_size - geometry.period_size
+        self._begun = 0  # frames before the last write
+        self._silence = (0, 0)  # the numbers of the silence that was written last
+        self._shown = 0  # the number of the first frame of the view that is out
 
     @property
     def ring(self) -> PlaybackIO:
@@ -95,13 +99,21 @@ class PlaybackStream(DeviceStream, Awaitable[AsyncPlayback]):
         TimeoutError then, and ``frames_done`` tells how many were written; ArgumentError, ArgumentTypeError;
         StateError after ``drain`` or ``drop``, until ``prepare``; ClosedError; DeviceLostError.
         """
+        self._begun = self._moved
         if isinstance(samples, np.ndarray) or is_buffer(samples) or not isinstance(samples, Iterable):
             return self._write(samples, timeout)
-        end = None if timeout is None else time.monotonic() + timeout
-        total = 0
+        end = None if timeout is None else time.monotonic() + seconds_of(timeout)
         for block in samples:
-            total += self._write(block, None if end is None else max(0.0, end - time.monotonic()))
-        return total
+            left = None if end is None else end - time.monotonic()
+            if left is not None and left <= 0:
+                raise TimeoutError(f"{self.device}: not in {timeout} s; {self.frames_done} frames are done")
+            self._write(block, left)
+        return self.frames_done
+
+    @property
+    def frames_done(self) -> int:
+        """How many frames the last ``write`` wrote, whatever ended it."""
+        return self._moved - self._begun
 
     def _write(self, samples: Any, timeout: float | None) -> int:
         io = self._io
@@ -122,6 +134,7 @@ class PlaybackStream(DeviceStream, Awaitable[AsyncPlayback]):
 
     def write_available(self, samples: Any) -> int:
         """Write as many frames as there is room for, without waiting; gives how many. Else as ``write``."""
+        self._begun = self._moved
         written = self._recovering(lambda: self._io.write(samples))
         self._moved += written
         self.running()
@@ -160,17 +173,23 @@ class PlaybackStream(DeviceStream, Awaitable[AsyncPlayback]):
 
     def wait(self, timeout: float | None = None) -> None:
         """As DeviceStream.wait. Starts a card that waits for more than there is room for."""
-        if self._io.state == State.PREPARED and self._io.avail() < self.period_size:
-            self._io.start()
+        self._start_if_stuck()
         super().wait(timeout)
 
+    def _start_if_stuck(self) -> None:
+        if self._io.state == State.PREPARED and self._io.avail() < self.period_size:
+            self._io.start()
+
     def next_period(self) -> _Array:
-        """Room for a period, waited for: what ``periods`` gives. To be handed over."""
-        self.wait()
+        """Room for a period, waited for: what ``periods`` gives. To be handed over. Recovers from nothing."""
+        self._start_if_stuck()
+        self._io.wait()
+        self.running()
         return self._view(self.period_size, whole=True)
 
     def _view(self, frames: int, *, whole: bool) -> _Array:
         """Room for ``frames``: in the ring, where it lies there in one piece and needs no conversion."""
+        self._shown = self._io.frame
         self._staged = self.dtype != self.format.dtype
         if not self._staged:
             view = self._io.next_view(frames)
@@ -190,8 +209,11 @@ class PlaybackStream(DeviceStream, Awaitable[AsyncPlayback]):
     def hand_over(self, view: _Array) -> None:
         """Commit what ``next_period`` gave, once it is filled. Raises XrunError and SuspendedError: then it is lost.
 
-        It cannot be written again: what the card has passed the kernel has silenced (rule J1).
+        It cannot be written again: what the card has passed the kernel has silenced (rule J1). Raises StateError where
+        something else was written in between.
         """
+        if self._io.frame != self._shown and self._io.state in (State.RUNNING, State.PREPARED):
+            raise errors.StateError(f"{self.device}: something was written while the block was out; it is not")
         self._moved += len(view)
         done = 0
         try:
@@ -214,18 +236,26 @@ class PlaybackStream(DeviceStream, Awaitable[AsyncPlayback]):
         self._recovering(lambda: self._io.drain(timeout))
 
     def commit_silence(self, frames: int) -> None:
-        """Write so many frames of silence, for which there must be room; they are numbered, but none of yours."""
+        """Write so many frames of silence, for which there must be room: numbered, but none of yours."""
         silence = np.frombuffer(self.format.silence, self.format.dtype.base)  # one sample; packed, its three bytes
+        begin = self._io.frame
         while frames > 0:
             view = self._io.next_view(frames)
+            if not len(view):
+                raise errors.ArgumentError(f"{self.device}: there is no room for {frames} frames more of silence")
             view[...] = silence
             self._io.commit(len(view))
             frames -= len(view)
+        self._silence = (begin, self._io.frame)
 
-    def _queued(self) -> int:
+    def _in_buffer(self) -> int:
+        """The silence at its beginning is not yours."""
         if self.closed or self.state not in _HOLDING:
             return 0
-        return max(0, min(self.buffer_size, self._io.frame - self._io.position().frame))
+        first, end = self._io.position().frame, self._io.frame
+        silences = {self._silence, *((what.resumed, what.resumed + what.silence) for what in self.interruptions[-1:])}
+        silent = sum(max(0, min(end, b) - max(first, a)) for a, b in silences)
+        return max(0, min(self.buffer_size, end - first) - silent)
 
     def _finish(self) -> None:
         if self._io.state in _HOLDING and self._io.state != State.PAUSED:

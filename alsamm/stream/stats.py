@@ -21,7 +21,8 @@ class Stats:
     xruns: int
     suspends: int
     lost: int
-    """Frames: written and not played, or captured and not read; Interruption tells of each."""
+    """Frames: committed and not played, or captured and not read, by interruptions (each told as an Interruption), by
+    ``drop`` and ``prepare``, and periods that came too late."""
     late: int
     """The most frames by which a blocking call came later than the card was ready for it; the buffer's rest is what
     was left of the margin."""
