@@ -235,6 +235,8 @@ def _kind_of(callback: object) -> Kind:
 
 def _end_forgotten(loop: Loop, device: str) -> None:
     """A Stream died, or the interpreter ends, before it was closed."""
+    if loop.foreign:
+        return  # it is the parent's, and goes on there
     active = loop.active
     if loop.is_mine:
         loop.ask(Asked.ABORT, close=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -36,6 +37,11 @@ class Loop(Protocol):
     """One run of a callback over an open stream, from ``start`` until it has ended."""
 
     stream: AnyStream
+
+    @property
+    def foreign(self) -> bool:
+        """Whether this process was forked from the one that runs it, and so has no such thread: it has ended, here."""
+        ...
 
     @property
     def active(self) -> bool:
@@ -80,20 +86,42 @@ def finish(stream: AnyStream, how: Asked) -> None:
         stream.drop()
 
 
-class PythonLoop:
+class _Run:
+    """What both loops have: the process that they are of, what they were asked, and what ended them."""
+
+    def __init__(self, stream: AnyStream) -> None:
+        self.stream = stream
+        self._asked = Asked.NOTHING
+        self._close = False
+        self._error: BaseException | None = None
+        # A child of fork may find it held, by a thread that it has not got: look whether it is foreign first.
+        self._lock = threading.RLock()
+        self._pid = os.getpid()
+
+    @property
+    def foreign(self) -> bool:
+        """See Loop."""
+        return self._pid != os.getpid()
+
+    def take_error(self) -> BaseException | None:
+        """See Loop."""
+        if self.foreign:
+            return None
+        with self._lock:
+            error, self._error = self._error, None
+        return error
+
+
+class PythonLoop(_Run):
     """Calls a Python function for each period of a stream, in a thread of its own, which alone uses the stream.
 
     Synchronization: any thread.
     """
 
     def __init__(self, callback: Callable[..., object], stream: AnyStream) -> None:
-        self.stream = stream
+        super().__init__(stream)
         self._callback = callback
-        self._asked = Asked.NOTHING
-        self._close = False
         self._finishing = False
-        self._error: BaseException | None = None
-        self._lock = threading.Lock()
         self._ended = threading.Event()
         # A daemon, for a program that forgot to stop it must end all the same; Stream ends it then.
         self._thread = threading.Thread(target=self._run, name="alsamm-callback", daemon=True)
@@ -103,19 +131,22 @@ class PythonLoop:
     @property
     def active(self) -> bool:
         """See Loop."""
-        return self._thread.is_alive() and not self._ended.is_set()
+        return not self.foreign and self._thread.is_alive() and not self._ended.is_set()
 
     @property
     def is_mine(self) -> bool:
         """See Loop."""
-        return threading.current_thread() is self._thread
+        return not self.foreign and threading.current_thread() is self._thread
 
     def start(self) -> None:
         """See Loop."""
+        self._pid = os.getpid()
         self._thread.start()
 
     def ask(self, how: Asked, *, close: bool = False) -> None:
         """See Loop. A drain under way is ended by ABORT."""
+        if self.foreign:
+            return
         with self._lock:
             self._asked = max(self._asked, how)
             self._close = self._close or close
@@ -125,18 +156,12 @@ class PythonLoop:
 
     def wait(self, timeout: float | None) -> bool:
         """See Loop. True where it was not started."""
-        if self._thread.ident is None:
+        if self.foreign or self._thread.ident is None:
             return True
         if not self._ended.wait(timeout):
             return False
         self._thread.join()
         return True
-
-    def take_error(self) -> BaseException | None:
-        """See Loop."""
-        with self._lock:
-            error, self._error = self._error, None
-        return error
 
     # ---- the thread's ----
 
@@ -204,19 +229,15 @@ def _frames(side: PlaybackStream | CaptureStream) -> int:
         return side.stats.queued
 
 
-class NativeLoop:
+class NativeLoop(_Run):
     """The same for a C function; see NativeThread.
 
     Synchronization: any thread.
     """
 
     def __init__(self, callback: object, stream: AnyStream, user: object) -> None:
-        self.stream = stream
-        self._asked = Asked.NOTHING
-        self._close = False
+        super().__init__(stream)
         self._settled = False
-        self._error: BaseException | None = None
-        self._lock = threading.Lock()
         out, mic = sides_of(stream)
         playback, capture = None if out is None else out.ring, None if mic is None else mic.ring
         if not isinstance(playback, MmapPlayback | None) or not isinstance(capture, MmapCapture | None):
@@ -229,7 +250,7 @@ class NativeLoop:
     @property
     def active(self) -> bool:
         """See Loop."""
-        return self._thread.running
+        return not self.foreign and self._thread.running
 
     @property
     def is_mine(self) -> bool:
@@ -238,12 +259,15 @@ class NativeLoop:
 
     def start(self) -> None:
         """See Loop."""
+        self._pid = os.getpid()
         if isinstance(self.stream, DuplexStream):
             self.stream.start()
         self._thread.start()
 
     def ask(self, how: Asked, *, close: bool = False) -> None:
         """See Loop."""
+        if self.foreign:
+            return
         with self._lock:
             self._asked = max(self._asked, how)
             self._close = self._close or close
@@ -251,6 +275,8 @@ class NativeLoop:
 
     def wait(self, timeout: float | None) -> bool:
         """See Loop."""
+        if self.foreign:
+            return True
         try:
             self._thread.join(timeout)
         except TimeoutError:
@@ -276,9 +302,3 @@ class NativeLoop:
         closing, self._close = self._close, False
         if closing:
             self.stream.close()
-
-    def take_error(self) -> BaseException | None:
-        """See Loop."""
-        with self._lock:
-            error, self._error = self._error, None
-        return error
