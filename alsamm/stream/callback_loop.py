@@ -18,7 +18,7 @@ from alsamm.stream.duplex import DuplexStream
 from alsamm.stream.native import NativeThread
 from alsamm.stream.playback import PlaybackStream
 
-__all__ = ["AnyStream", "Asked", "Loop", "NativeLoop", "PythonLoop"]
+__all__ = ["AnyStream", "Asked", "Loop", "NativeLoop", "PythonLoop", "patience_of"]
 
 AnyStream = PlaybackStream | CaptureStream | DuplexStream
 
@@ -75,6 +75,11 @@ def sides_of(stream: AnyStream) -> tuple[PlaybackStream | None, CaptureStream | 
     if isinstance(stream, DuplexStream):
         return stream.playback, stream.capture
     return (stream, None) if isinstance(stream, PlaybackStream) else (None, stream)
+
+
+def patience_of(stream: AnyStream) -> float:
+    """Seconds in which a callback that keeps up returns: a buffer's time and a second."""
+    return max(side.buffer_size / side.rate for side in sides_of(stream) if side is not None) + 1
 
 
 def finish(stream: AnyStream, how: Asked) -> None:

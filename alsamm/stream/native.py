@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import logging
 import time
+import warnings
 import weakref
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +25,7 @@ _CFunction: Any = ctypes.CFUNCTYPE(None).__mro__[1]
 _COME_BACK = 50  # ms after which a join lets Python look for signals that ended nobody's sleep
 _SIGNATURE = "int (void *playback, const void *capture, unsigned long frames, long long frame, void *user)"
 _PARAMETERS = 5
+_log = logging.getLogger("alsamm.stream")
 
 
 def is_native(callback: object) -> bool:
@@ -47,6 +50,9 @@ class NativeThread:
     ``recover``: go on after an xrun or a suspend; the rings' ``xruns`` count them.
 
     The thread has the scheduling policy of the one that calls ``start``. avail_min is raised to a period.
+
+    One that is forgotten ends as ``ask_to_stop`` says. Where the callback does not return for a buffer's time and a second,
+    which nobody can help, its thread, rings and ``user`` stay for as long as the process does: a ResourceWarning.
 
     Raises ArgumentTypeError and ArgumentError for what is no such function or pointer, and for Python functions in the
     clothes of C: they would take the GIL, and whatever they raise would be lost.
@@ -160,10 +166,23 @@ class NativeThread:
         return int(self._native.busy_ns)
 
 
-def _end(native: Any, *_kept: object) -> None:
+def _end(native: Any, rings: list[MmapPlayback | MmapCapture], *used: object) -> None:
+    """A NativeThread died, or the interpreter ends, before it was joined."""
     lib.fast_native_stop(native)
-    while lib.alsamm_native_join(native, 1000) in {-errno.ETIMEDOUT, -errno.EINTR}:
-        pass
+    end = time.monotonic() + max((ring.buffer_size / ring.geometry.rate for ring in rings), default=0.0) + 1
+    while lib.alsamm_native_join(native, _COME_BACK) in {-errno.ETIMEDOUT, -errno.EINTR}:
+        if time.monotonic() >= end:
+            break
+    else:
+        return
+    # Nobody can end a C function that does not return. If it does one day the thread looks at all this once more, even
+    # while the interpreter ends: so nothing of it may ever be freed, nor unmapped by what runs at exit.
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object((native, rings, used)))
+    for ring in rings:
+        ring._pages._finalizer.atexit = False  # noqa: SLF001 -- of one package
+    name = rings[0].device.name
+    _log.error("%s: the C callback does not return; its thread, and the memory of the card, are left to it", name)
+    warnings.warn(f"{name}: the C callback does not return", ResourceWarning, stacklevel=2)
 
 
 def _address_of(callback: Any) -> int:

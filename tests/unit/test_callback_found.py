@@ -84,3 +84,74 @@ print(stream.active)
 stream.close()
 """)
     assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "True", "")
+
+
+# ---- a callback that does not return ----
+
+
+def test_a_program_whose_callback_blocks_ends() -> None:
+    took, done = ran(
+        """
+        stream = Stream(lambda outdata, frames, time, status: queue.Queue().get(), card.device, **SIZES)
+        stream.start()
+        time.sleep(0.1)
+        print("ends", flush=True)
+    """,
+        warn="always",
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, "ends")
+    assert "ResourceWarning: Stream of sim:found:" in done.stderr
+    assert "its callback does not return" in done.stderr
+    assert took < 10
+
+
+@pytest.mark.parametrize("end", ["", "thread.ask_to_stop()\nkept.append(thread)", "del thread"])
+def test_so_does_one_whose_c_callback_does_not_return(end: str) -> None:
+    """Where it is forgotten, too: what it uses lives on, for it may return one day."""
+    took, done = ran(
+        f"""
+import gc
+import alsamm
+from alsamm.stream.native import NativeThread
+from tests.unit.native_callbacks import slow
+kept = []
+pcm = alsamm.PCM(card.device, "playback")
+pcm.setup(period_size=64, buffer_size=128)
+told = np.array([0, 0])
+thread = NativeThread(slow, playback=alsamm.MmapPlayback(pcm), user=told)
+thread.start()
+while told[1] == 0:
+    time.sleep(0.01)
+{end}
+gc.collect()
+print("ends", flush=True)
+""",
+        warn="always",
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, "ends")
+    assert "the C callback does not return" in done.stderr
+    assert took < 10
+
+
+def test_what_a_forgotten_c_callback_uses_lives_until_it_returns() -> None:
+    _, done = ran("""
+import gc
+import alsamm
+from alsamm.stream.native import NativeThread
+from tests.unit.native_callbacks import slow
+pcm = alsamm.PCM(card.device, "playback")
+pcm.setup(period_size=64, buffer_size=128)
+told = np.array([0, 0])
+thread = NativeThread(slow, playback=alsamm.MmapPlayback(pcm), user=told)
+native = thread._native
+thread.start()
+while told[1] == 0:
+    time.sleep(0.01)
+del thread, pcm
+gc.collect()
+told[1] = 2
+while native.running:
+    time.sleep(0.01)
+print(native.result, native.callbacks)
+""")
+    assert (done.returncode, done.stdout.strip()) == (0, "0 1"), done.stderr
