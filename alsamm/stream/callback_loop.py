@@ -172,24 +172,29 @@ class PythonLoop(_Run):
 
     def _run(self) -> None:
         try:
-            try:
-                self._call_until_asked()
-            except BaseException as error:  # noqa: BLE001 -- whoever stops or waits gets it
-                self._error = error
-                self._asked = Asked.ABORT
-            with self._lock:
-                self._finishing = True
-            try:
-                finish(self.stream, self._asked)
-            except errors.AlsaError as error:
-                self._error = self._error or error
+            self._serve()
         finally:
-            with self._lock:
-                self._finishing = False
-                closing, self._close = self._close, False
-            if closing:
-                self.stream.close()
             self._ended.set()
+
+    def _serve(self) -> None:
+        try:
+            self._call_until_asked()
+        except BaseException as error:  # noqa: BLE001 -- whoever stops or waits gets it
+            self._error = error
+            self._asked = Asked.ABORT
+        with self._lock:
+            self._finishing = True
+        try:
+            finish(self.stream, self._asked)
+        except BaseException as error:  # noqa: BLE001 -- likewise: a card that stands still, an on_xrun that raises
+            self._error = error if self._error is None else self._error
+            with suppress(errors.AlsaError):
+                self.stream.drop()
+        with self._lock:
+            self._finishing = False
+            closing, self._close = self._close, False
+        if closing:
+            self.stream.close()
 
     def _call_until_asked(self) -> None:
         last = False
@@ -276,7 +281,10 @@ class NativeLoop(_Run):
         with self._lock:
             self._asked = max(self._asked, how)
             self._close = self._close or close
-        self._thread.ask_to_stop()
+            if self._asked is Asked.ABORT:
+                self._thread.ask_to_stop()
+            elif self._asked is Asked.STOP:
+                self._thread.ask_to_finish()
 
     def wait(self, timeout: float | None) -> bool:
         """See Loop."""
@@ -291,19 +299,31 @@ class NativeLoop(_Run):
         return True
 
     def _settle(self) -> None:
-        """After the thread: what it left to do."""
+        """After the thread, which has played what was to be played: what it left to do, and to tell."""
         if not self._settled:
             self._settled = True
             try:
-                self._thread.check()
-                if self._thread.answer < 0:
-                    raise CallbackError(self._thread.answer)
-                if self._thread.answer == 0 or self._asked:  # asked while it played what was left, perhaps
-                    finish(self.stream, self._asked)
-            except (errors.AlsaError, TimeoutError) as error:
+                try:
+                    self._end_card()
+                finally:
+                    self._tell()
+            except BaseException as error:  # noqa: BLE001 -- whoever stops or waits gets it
                 self._error = error
                 with suppress(errors.AlsaError):
                     self.stream.drop()
         closing, self._close = self._close, False
         if closing:
             self.stream.close()
+
+    def _end_card(self) -> None:
+        self._thread.check()
+        if self._thread.answer < 0:
+            raise CallbackError(self._thread.answer)
+        if self._asked is Asked.ABORT:  # perhaps while it played what was left
+            self.stream.drop()
+
+    def _tell(self) -> None:
+        """An on_xrun function is Python's: the thread could not call it."""
+        for side in sides_of(self.stream):
+            if side is not None and isinstance(side.ring, MmapPlayback | MmapCapture):
+                side.ring._tell()  # noqa: SLF001 -- of one package

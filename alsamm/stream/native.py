@@ -25,6 +25,7 @@ _CFunction: Any = ctypes.CFUNCTYPE(None).__mro__[1]
 _COME_BACK = 50  # ms after which a join lets Python look for signals that ended nobody's sleep
 _SIGNATURE = "int (void *playback, const void *capture, unsigned long frames, long long frame, void *user)"
 _PARAMETERS = 5
+_FINISH = 2  # native.c's
 _log = logging.getLogger("alsamm.stream")
 
 
@@ -103,6 +104,14 @@ class NativeThread:
     def ask_to_stop(self) -> None:
         """Let the thread end: within 20 ms, or when the callback returns. The card goes on with what is in the ring."""
         lib.fast_native_stop(self._native)
+
+    def ask_to_finish(self) -> None:
+        """Likewise, but the thread then plays what is in the ring, ends capture, and lasts so long.
+
+        ``ask_to_stop``, before or after it, is the stronger, and ends that within 50 ms; not at the same time.
+        """
+        if not self._native.stop:
+            self._native.stop = _FINISH
 
     def join(self, timeout: float | None = None) -> None:
         """Wait until the thread has ended. Ctrl-C comes through.

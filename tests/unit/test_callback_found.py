@@ -5,13 +5,20 @@ from __future__ import annotations
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 
+import alsamm
 from alsamm import sim
+from alsamm.stream import callback_loop
+from alsamm.stream.callback import Stream
+from tests.unit.native_callbacks import echo, hear, ramp
+from tests.unit.native_kit import notes, until
 
 SIZES: dict[str, Any] = {"period_size": 480, "buffer_size": 9_600}
 C: dict[str, Any] = {"format": "S16_LE", "period_size": 480, "buffer_size": 9_600}
@@ -155,3 +162,152 @@ while native.running:
 print(native.result, native.callbacks)
 """)
     assert (done.returncode, done.stdout.strip()) == (0, "0 1"), done.stderr
+
+
+# ---- what goes wrong at the end ----
+
+
+class OneOfMineError(Exception):
+    pass
+
+
+def object_to(_: object) -> None:
+    raise OneOfMineError("policy")
+
+
+def running(callback: Any, card: sim.Card, **wishes: Any) -> Stream:
+    """One whose card runs."""
+    user = None if callback is nothing else np.array([1 << 40, 0])
+    stream = Stream(callback, card.device, kind="playback", user=user, **wishes)
+    stream.start()
+    until(lambda: card.playback.state is alsamm.State.RUNNING)
+    return stream
+
+
+BOTH = pytest.mark.parametrize("callback", [nothing, ramp], ids=["Python", "C"])
+
+
+@BOTH
+def test_a_card_that_freezes_while_the_last_is_played(card: sim.Card, callback: Any) -> None:
+    stream = running(callback, card, **{**C, "buffer_size": 48_000})
+    timer = threading.Timer(0.2, card.freeze)
+    timer.start()
+    with pytest.raises(TimeoutError, match="stood still|stands still"):
+        stream.stop()
+    timer.join()
+    assert card.playback.state is alsamm.State.SETUP
+    stream.close()
+
+
+def test_an_on_xrun_that_raises_while_the_last_is_played(card: sim.Card, monkeypatch: pytest.MonkeyPatch) -> None:
+    finish = callback_loop.finish
+
+    def too_late(stream: callback_loop.AnyStream, how: callback_loop.Asked) -> None:
+        card.xrun()
+        finish(stream, how)
+
+    stream = running(nothing, card, on_xrun=object_to, **SIZES)
+    monkeypatch.setattr(callback_loop, "finish", too_late)
+    with pytest.raises(OneOfMineError, match="policy"):
+        stream.stop()
+    assert card.playback.state is alsamm.State.SETUP
+    stream.close()
+
+
+# ---- C: how it is stopped ----
+
+LONG: dict[str, Any] = {"format": "S16_LE", "period_size": 4_800, "buffer_size": 96_000}
+
+
+def test_stop_of_a_c_callback_has_a_timeout_and_goes_on(card: sim.Card) -> None:
+    stream = running(ramp, card, **{**LONG, "buffer_size": 48_000})
+    began = time.monotonic()
+    with pytest.raises(TimeoutError, match=r"did not stop in 0\.1 s"):
+        stream.stop(0.1)
+    assert time.monotonic() - began < 0.3
+    assert stream.active
+    stream.stop()
+    played = card.played()
+    assert len(played) >= 48_000
+    assert played[47_999, 0] == 47_999 & 0x7FFF
+    assert card.playback.state is alsamm.State.SETUP
+    stream.close()
+
+
+def test_abort_ends_the_stop_of_a_c_callback(card: sim.Card) -> None:
+    stream = running(ramp, card, **LONG)
+    stopper = threading.Thread(target=stream.stop)
+    stopper.start()
+    time.sleep(0.1)
+    began = time.monotonic()
+    stream.abort()
+    assert time.monotonic() - began < 0.3
+    stopper.join(1)
+    assert not stopper.is_alive()
+    assert card.playback.state is alsamm.State.SETUP
+    assert len(card.played()) < 48_000
+    stream.close()
+
+
+def test_a_stop_after_an_abort_does_not_play_on(card: sim.Card) -> None:
+    stream = running(ramp, card, **LONG)
+    stream._loop.ask(callback_loop.Asked.ABORT)
+    stream.stop()
+    assert len(card.played()) < 48_000
+    stream.close()
+
+
+@pytest.mark.parametrize("kind", ["capture", "duplex"])
+def test_stop_ends_a_c_callbacks_capture_too(card: sim.Card, kind: Any) -> None:
+    callback, user = (hear, notes(1 << 20)) if kind == "capture" else (echo, notes(1 << 20))
+    with Stream(callback, card.device, kind=kind, user=user, **C) as stream:
+        until(lambda: card.capture.state is alsamm.State.RUNNING)
+        time.sleep(0.1)
+        stream.stop()
+        assert card.capture.state is alsamm.State.SETUP
+        assert kind == "capture" or card.playback.state is alsamm.State.SETUP
+
+
+def test_a_suspend_while_a_c_callbacks_last_is_played(card: sim.Card) -> None:
+    stream = running(ramp, card, **{**C, "buffer_size": 48_000})
+    timers = [threading.Timer(0.2, card.suspend), threading.Timer(0.4, card.resume_power)]
+    for timer in timers:
+        timer.start()
+    stream.stop()
+    for timer in timers:
+        timer.join()
+    assert card.playback.state is alsamm.State.SETUP
+    assert stream.stream.stats.suspends == 1  # type: ignore[union-attr]
+    stream.close()
+
+
+# ---- C: on_xrun ----
+
+
+@pytest.mark.parametrize("how", ["stop", "abort", "close"])
+def test_on_xrun_is_told_of_a_c_callbacks_xruns(card: sim.Card, how: str) -> None:
+    told: list[Any] = []
+    stream = running(ramp, card, on_xrun=told.append, **C)
+    card.xrun()
+    until(lambda: stream.stream.stats.xruns == 1)  # type: ignore[union-attr]
+    getattr(stream, how)()
+    assert told == stream.stream.interruptions  # type: ignore[union-attr]
+    assert len(told) == 1
+    stream.close()
+    assert len(told) == 1
+
+
+def test_what_an_on_xrun_of_a_c_callback_raises(card: sim.Card) -> None:
+    stream = running(ramp, card, on_xrun=object_to, **C)
+    card.xrun()
+    until(lambda: stream.stream.stats.xruns == 1)  # type: ignore[union-attr]
+    with pytest.raises(OneOfMineError, match="policy"):
+        stream.stop()
+    stream.close()
+
+
+def test_an_on_xrun_of_a_c_callback_may_stop_it(card: sim.Card) -> None:
+    stream = running(ramp, card, on_xrun=lambda _: stream.stop(), **C)
+    card.xrun()
+    until(lambda: stream.stream.stats.xruns == 1)  # type: ignore[union-attr]
+    stream.close()
