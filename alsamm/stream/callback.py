@@ -48,6 +48,8 @@ class Stream:
     Or a C function: see NativeThread for its parameters and answers, and for what may point to it. It is called by a
     thread that never takes the GIL, with the card's own memory: so say ``format``, and ``kind``, and use a PCM of the
     kernel's (``hw:…``). A negative answer is raised as CallbackError. ``user`` is handed on to it.
+    An ``on_xrun`` function is told when it has ended, by ``stop``, ``wait``, ``abort`` or ``close`` in their thread: of
+    the last sixteen; what it raises they raise.
 
     ``kind`` may be left out where a Python function's parameters are named as above. Everything else is as
     ``playback``, ``capture`` and ``duplex`` have it, and raises as they do; ArgumentError without a kind,
@@ -71,8 +73,10 @@ class Stream:
         self._device = device
         if not is_native(callback) and not callable(callback):
             raise errors.ArgumentTypeError(f"callback {callback!r}: a function of Python's or C's")
+        if user is not None and not is_native(callback):
+            raise errors.ArgumentError("user= is handed to C functions; a Python one has its own closure")
         self._kind: Kind = _kind_of(callback) if kind is None else kind
-        if self._kind not in _OPENERS:
+        if self._kind not in list(_OPENERS):  # which asks nobody for a hash
             raise errors.ArgumentError(f"kind {kind!r}: one of {', '.join(_OPENERS)}")
         self._wishes = wishes
         self._started = False

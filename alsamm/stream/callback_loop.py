@@ -15,6 +15,7 @@ from alsamm.direct import MmapCapture, MmapPlayback
 from alsamm.stream.callback_values import CallbackAbort, CallbackError, CallbackStatus, CallbackStop, CallbackTime
 from alsamm.stream.capture import CaptureStream
 from alsamm.stream.duplex import DuplexStream
+from alsamm.stream.held import HeldPair
 from alsamm.stream.native import NativeThread
 from alsamm.stream.playback import PlaybackStream
 
@@ -131,6 +132,8 @@ class PythonLoop(_Run):
         # A daemon, for a program that forgot to stop it must end all the same; Stream ends it then.
         self._thread = threading.Thread(target=self._run, name="alsamm-callback", daemon=True)
         self._out, self._mic = sides_of(stream)
+        resampled = isinstance(stream, DuplexStream) and isinstance(stream._pair, HeldPair)  # noqa: SLF001 -- of one room
+        self._held = stream if resampled else None
         self._xruns = self._count()
 
     @property
@@ -216,12 +219,24 @@ class PythonLoop(_Run):
     def _time(self, first: Any) -> CallbackTime:
         now = time.monotonic()
         heard, played = 0.0, 0.0
-        if self._mic is not None:
+        if self._held is not None:
+            heard = now - self._held_ago(self._held) / self._held.rate
+        elif self._mic is not None:
             read = 0 if first.base is not None else len(first)  # a view of the ring is not given back yet
             heard = now - (_frames(self._mic) + read) / self._mic.rate
         if self._out is not None:
             played = now + _frames(self._out) / self._out.rate
         return CallbackTime(now, heard, played)
+
+    @staticmethod
+    def _held_ago(stream: DuplexStream) -> float:
+        """Frames since a block began that was resampled: the microphone's own count says nothing of it.
+
+        What is written beside it is heard ``offset`` frames after it was captured, by definition; so many of these are
+        still to come as are queued now.
+        """
+        out = stream.playback
+        return stream.offset - (out.frame - out.frame_at(time.monotonic_ns()))
 
     def _count(self) -> tuple[int, int]:
         return tuple(0 if side is None else side.ring.xruns for side in (self._mic, self._out))  # type: ignore[return-value]

@@ -25,6 +25,7 @@ _CFunction: Any = ctypes.CFUNCTYPE(None).__mro__[1]
 _COME_BACK = 50  # ms after which a join lets Python look for signals that ended nobody's sleep
 _SIGNATURE = "int (void *playback, const void *capture, unsigned long frames, long long frame, void *user)"
 _PARAMETERS = 5
+_ADDRESSES = 1 << 8 * ctypes.sizeof(ctypes.c_void_p)
 _FINISH = 2  # native.c's
 _log = logging.getLogger("alsamm.stream")
 
@@ -211,7 +212,7 @@ def _address_of(callback: Any) -> int:
         address = ctypes.cast(callback, ctypes.c_void_p).value or 0
     else:
         address = callback if isinstance(callback, int) else callback.address
-    if isinstance(callback, bool) or address <= 0:
+    if isinstance(callback, bool) or not 0 < address < _ADDRESSES:
         raise errors.ArgumentError(f"{callback!r} is no function's address")
     return address
 
@@ -220,6 +221,8 @@ def _pointer_of(user: Any) -> Any:
     """What the callback is given as ``user``."""
     if user is None:
         return ffi.NULL
+    if isinstance(user, int) and not 0 <= user < _ADDRESSES:
+        raise errors.ArgumentError(f"user {user} is no address")
     if isinstance(user, (_CData, int)):
         try:
             return ffi.cast("void *", user)

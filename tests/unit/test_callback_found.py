@@ -17,6 +17,7 @@ import alsamm
 from alsamm import sim
 from alsamm.stream import callback_loop
 from alsamm.stream.callback import Stream
+from alsamm.stream.callback_values import CallbackStop
 from tests.unit.native_callbacks import echo, hear, ramp
 from tests.unit.native_kit import notes, until
 
@@ -311,3 +312,42 @@ def test_an_on_xrun_of_a_c_callback_may_stop_it(card: sim.Card) -> None:
     card.xrun()
     until(lambda: stream.stream.stats.xruns == 1)  # type: ignore[union-attr]
     stream.close()
+
+
+# ---- what cannot be ----
+
+
+def test_refusals(card: sim.Card) -> None:
+    for address in (1 << 64, 1 << 80):
+        with pytest.raises(alsamm.ArgumentError, match="no function's address"):
+            Stream(address, card.device, kind="playback", format="S16_LE")
+    for user in (-1, 1 << 80):
+        with pytest.raises(alsamm.ArgumentError, match="no address"):
+            Stream(ramp, card.device, kind="playback", format="S16_LE", user=user)
+    with pytest.raises(alsamm.ArgumentError, match="user= is handed to C functions"):
+        Stream(nothing, card.device, user=1)
+    with pytest.raises(alsamm.ArgumentError, match=r"kind \[\]"):
+        Stream(nothing, card.device, kind=[])  # type: ignore[arg-type]
+    assert not card.playback.is_open
+
+
+# ---- times ----
+
+
+def test_the_time_of_what_was_captured_and_resampled(card: sim.Card) -> None:
+    """The callback's own clock: what is written beside a frame is heard ``offset`` after it was captured."""
+    times: list[tuple[float, float]] = []
+
+    def callback(indata: Any, outdata: Any, frames: int, time: Any, status: Any) -> None:  # noqa: ARG001
+        outdata[:] = 0
+        times.append((time.current - time.input_adc, time.output_dac - time.input_adc))
+        if len(times) == 40:
+            raise CallbackStop
+
+    with Stream(callback, card.device, resample=True, **SIZES) as stream:
+        stream.wait(5)
+    ago, around = np.median(np.array(times[-20:]), axis=0)
+    # A period, what the resampler holds back, and what waits in its fifo; never less than the period itself.
+    assert 0.01 < ago < 0.05
+    assert around == pytest.approx(0.2, abs=0.035)
+    assert around > 0.195
