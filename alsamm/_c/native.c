@@ -15,7 +15,7 @@
  * callback's 1; after AT_ONCE it leaves all as it is, and a playing of what is left as well. */
 enum { AT_ONCE = 1, FINISH = 2 };
 
-/* A drain comes back every 50 ms (wait.c), and then we look whether to stop. */
+/* A drain comes back every 50 ms or half period, the longer of them (wait.c), and then we look whether to stop. */
 static int play_out(const struct alsamm_native *native)
 {
     struct alsamm_ring *ring = native->playback;
@@ -23,16 +23,17 @@ static int play_out(const struct alsamm_native *native)
 
     for (;;) {
         long long now, here;
-        int error = alsamm_drain(ring, (int)(patience / NS_PER_MS));
+        int error = alsamm_drain(ring, (int)(patience / NS_PER_MS)), asleep = 0;
 
         if (error == -EPIPE && ring->recover) /* all was played, before the callback said that it was all */
             return direct_op(ring, ALSAMM_DROP);
         if (error == -ESTRPIPE && ring->recover) {
             error = alsamm_recover(ring); /* -EAGAIN: the system is not awake yet */
-            if (error == 0 || error == -EAGAIN) {
-                poll(NULL, 0, error == 0 ? 0 : NAP_MS);
+            asleep = error == -EAGAIN;
+            if (asleep)
+                poll(NULL, 0, NAP_MS);
+            if (error == 0 || asleep)
                 error = -EINTR;
-            }
         }
         if (error != -EINTR || native_asked_to_stop(native) == AT_ONCE)
             return error == -EINTR ? 0 : error;
@@ -42,7 +43,7 @@ static int play_out(const struct alsamm_native *native)
             moved = now;
         place = here;
         if (now - moved > patience)
-            return -EIO;
+            return asleep ? -ESTRPIPE : -EIO;
     }
 }
 

@@ -132,8 +132,9 @@ class PythonLoop(_Run):
         # A daemon, for a program that forgot to stop it must end all the same; Stream ends it then.
         self._thread = threading.Thread(target=self._run, name="alsamm-callback", daemon=True)
         self._out, self._mic = sides_of(stream)
-        resampled = isinstance(stream, DuplexStream) and isinstance(stream._pair, HeldPair)  # noqa: SLF001 -- of one room
-        self._held = stream if resampled else None
+        self._held: DuplexStream | None = None
+        if isinstance(stream, DuplexStream) and isinstance(stream._pair, HeldPair):  # noqa: SLF001 -- of one room
+            self._held = stream
         self._xruns = self._count()
 
     @property

@@ -53,8 +53,8 @@ class NativeThread:
 
     The thread has the scheduling policy of the one that calls ``start``. avail_min is raised to a period.
 
-    One that is forgotten ends as ``ask_to_stop`` says. Where the callback does not return for a buffer's time and a second,
-    which nobody can help, its thread, rings and ``user`` stay for as long as the process does: a ResourceWarning.
+    One that is forgotten ends as ``ask_to_stop`` says. Where the callback does not return for a buffer's time and a
+    second, which nobody can help, its thread, rings and ``user`` stay as long as the process does: a ResourceWarning.
 
     Raises ArgumentTypeError and ArgumentError for what is no such function or pointer, and for Python functions in the
     clothes of C: they would take the GIL, and whatever they raise would be lost.
@@ -109,7 +109,8 @@ class NativeThread:
     def ask_to_finish(self) -> None:
         """Likewise, but the thread then plays what is in the ring, ends capture, and lasts so long.
 
-        ``ask_to_stop``, before or after it, is the stronger, and ends that within 50 ms; not at the same time.
+        ``ask_to_stop``, before or after it, is the stronger, and ends that within 50 ms or half a period;
+        not at the same time.
         """
         if not self._native.stop:
             self._native.stop = _FINISH

@@ -193,7 +193,7 @@ def test_a_card_that_freezes_while_the_last_is_played(card: sim.Card, callback: 
     stream = running(callback, card, **{**C, "buffer_size": 48_000})
     timer = threading.Timer(0.2, card.freeze)
     timer.start()
-    with pytest.raises(TimeoutError, match="stood still|stands still"):
+    with pytest.raises(TimeoutError, match=r"stood still|stands still"):
         stream.stop()
     timer.join()
     assert card.playback.state is alsamm.State.SETUP
@@ -282,6 +282,14 @@ def test_a_suspend_while_a_c_callbacks_last_is_played(card: sim.Card) -> None:
     stream.close()
 
 
+def test_a_system_that_stays_asleep_while_a_c_callbacks_last_is_played(card: sim.Card) -> None:
+    stream = running(ramp, card, **C)
+    card.suspend()
+    with pytest.raises(alsamm.SuspendedError):
+        stream.stop()
+    stream.close()
+
+
 # ---- C: on_xrun ----
 
 
@@ -308,7 +316,10 @@ def test_what_an_on_xrun_of_a_c_callback_raises(card: sim.Card) -> None:
 
 
 def test_an_on_xrun_of_a_c_callback_may_stop_it(card: sim.Card) -> None:
-    stream = running(ramp, card, on_xrun=lambda _: stream.stop(), **C)
+    def stop(_: object) -> None:
+        stream.stop()
+
+    stream: Stream = running(ramp, card, on_xrun=stop, **C)
     card.xrun()
     until(lambda: stream.stream.stats.xruns == 1)  # type: ignore[union-attr]
     stream.close()
