@@ -9,7 +9,13 @@
 
 #include "native.h"
 
-/* A drain comes back every 50 ms (wait.c), and then we look whether to stop. */
+#define NAP_MS 20 /* until it looks again whether the system is awake */
+
+/* What stop may be: after FINISH (NativeThread.ask_to_finish writes it) the thread plays what is in the ring, as after the
+ * callback's 1; after AT_ONCE it leaves all as it is, and a playing of what is left as well. */
+enum { AT_ONCE = 1, FINISH = 2 };
+
+/* A drain comes back every 50 ms or half period, the longer of them (wait.c), and then we look whether to stop. */
 static int play_out(const struct alsamm_native *native)
 {
     struct alsamm_ring *ring = native->playback;
@@ -17,11 +23,19 @@ static int play_out(const struct alsamm_native *native)
 
     for (;;) {
         long long now, here;
-        int error = alsamm_drain(ring, (int)(patience / NS_PER_MS));
+        int error = alsamm_drain(ring, (int)(patience / NS_PER_MS)), asleep = 0;
 
         if (error == -EPIPE && ring->recover) /* all was played, before the callback said that it was all */
             return direct_op(ring, ALSAMM_DROP);
-        if (error != -EINTR || native_asked_to_stop(native))
+        if (error == -ESTRPIPE && ring->recover) {
+            error = alsamm_recover(ring); /* -EAGAIN: the system is not awake yet */
+            asleep = error == -EAGAIN;
+            if (asleep)
+                poll(NULL, 0, NAP_MS);
+            if (error == 0 || asleep)
+                error = -EINTR;
+        }
+        if (error != -EINTR || native_asked_to_stop(native) == AT_ONCE)
             return error == -EINTR ? 0 : error;
         now = monotonic_ns();
         here = fast_hw_ptr(&ring->pages);
@@ -29,18 +43,20 @@ static int play_out(const struct alsamm_native *native)
             moved = now;
         place = here;
         if (now - moved > patience)
-            return -EIO;
+            return asleep ? -ESTRPIPE : -EIO;
     }
 }
 
-/* What the callback's answer means for the card; who asks for a stop himself says himself what becomes of the ring. */
+/* What the callback's answer, or FINISH, means for the card; who asks for a stop at once says himself what becomes of it. */
 static void finish(struct alsamm_native *native)
 {
-    if (native->result < 0 || native->told == 0)
+    int plays = native->told == 1 || native->told == 0;
+
+    if (native->result < 0 || (native->told == 0 && native_asked_to_stop(native) != FINISH))
         return;
-    if (native->told == 1 && native->playback)
+    if (plays && native->playback)
         native->result = play_out(native);
-    if (native->told != 1 && native->playback)
+    if (!plays && native->playback)
         direct_op(native->playback, ALSAMM_DROP);
     if (native->capture)
         direct_op(native->capture, ALSAMM_DROP);
@@ -115,7 +131,7 @@ int alsamm_native_start(struct alsamm_native *native)
 
 void fast_native_stop(struct alsamm_native *native)
 {
-    __atomic_store_n(&native->stop, 1, __ATOMIC_RELEASE);
+    __atomic_store_n(&native->stop, AT_ONCE, __ATOMIC_RELEASE);
 }
 
 int alsamm_native_join(struct alsamm_native *native, int timeout_ms)

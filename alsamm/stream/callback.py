@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal
 
 from alsamm import errors
-from alsamm.stream.callback_loop import AnyStream, Asked, Loop, NativeLoop, PythonLoop
+from alsamm.stream.callback_loop import AnyStream, Asked, Loop, NativeLoop, PythonLoop, patience_of
 from alsamm.stream.capture import capture
 from alsamm.stream.duplex import duplex
 from alsamm.stream.native import is_native
@@ -42,11 +42,14 @@ class Stream:
     its own until it raises CallbackStop (what is written is played, this block too), CallbackAbort (at once) or
     anything else, which ends the stream at once and is raised anew, as it was and once, by ``stop``, ``wait``,
     ``abort``, ``close`` or the end of ``with``. Where nobody asks it is logged ("alsamm.stream"), and a ResourceWarning
-    given. ``stop``, ``abort`` and ``close`` may be called in the callback: they happen when it has returned.
+    given; so too where it does not return for a buffer's time and a second: then its thread is left to itself.
+    ``stop``, ``abort`` and ``close`` may be called in the callback: they happen when it has returned.
 
     Or a C function: see NativeThread for its parameters and answers, and for what may point to it. It is called by a
     thread that never takes the GIL, with the card's own memory: so say ``format``, and ``kind``, and use a PCM of the
     kernel's (``hw:…``). A negative answer is raised as CallbackError. ``user`` is handed on to it.
+    An ``on_xrun`` function is told when it has ended, by ``stop``, ``wait``, ``abort`` or ``close`` in their thread: of
+    the last sixteen; what it raises they raise.
 
     ``kind`` may be left out where a Python function's parameters are named as above. Everything else is as
     ``playback``, ``capture`` and ``duplex`` have it, and raises as they do; ArgumentError without a kind,
@@ -70,8 +73,10 @@ class Stream:
         self._device = device
         if not is_native(callback) and not callable(callback):
             raise errors.ArgumentTypeError(f"callback {callback!r}: a function of Python's or C's")
+        if user is not None and not is_native(callback):
+            raise errors.ArgumentError("user= is handed to C functions; a Python one has its own closure")
         self._kind: Kind = _kind_of(callback) if kind is None else kind
-        if self._kind not in _OPENERS:
+        if self._kind not in list(_OPENERS):  # which asks nobody for a hash
             raise errors.ArgumentError(f"kind {kind!r}: one of {', '.join(_OPENERS)}")
         self._wishes = wishes
         self._started = False
@@ -235,12 +240,17 @@ def _kind_of(callback: object) -> Kind:
 
 def _end_forgotten(loop: Loop, device: str) -> None:
     """A Stream died, or the interpreter ends, before it was closed."""
+    if loop.foreign:
+        return  # it is the parent's, and goes on there
     active = loop.active
-    if loop.is_mine:
-        loop.ask(Asked.ABORT, close=True)
-    else:
-        loop.ask(Asked.ABORT)
-        loop.wait(None)
+    loop.ask(Asked.ABORT, close=True)
+    if not loop.is_mine:
+        if not loop.wait(patience_of(loop.stream)):
+            # Nobody can end a callback that sleeps, or waits for what never comes; the interpreter is not to wait too.
+            # Its thread is a daemon. Should it return after all, it closes the stream.
+            _log.error("Stream of %s: its callback does not return; its thread is left behind", device)
+            warnings.warn(f"Stream of {device}: its callback does not return", ResourceWarning, stacklevel=2)
+            return
         loop.stream.close()
     if (error := loop.take_error()) is not None:
         _log.error("Stream of %s: nobody asked for the error of its callback", device, exc_info=error)

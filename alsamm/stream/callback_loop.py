@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -14,10 +15,11 @@ from alsamm.direct import MmapCapture, MmapPlayback
 from alsamm.stream.callback_values import CallbackAbort, CallbackError, CallbackStatus, CallbackStop, CallbackTime
 from alsamm.stream.capture import CaptureStream
 from alsamm.stream.duplex import DuplexStream
+from alsamm.stream.held import HeldPair
 from alsamm.stream.native import NativeThread
 from alsamm.stream.playback import PlaybackStream
 
-__all__ = ["AnyStream", "Asked", "Loop", "NativeLoop", "PythonLoop"]
+__all__ = ["AnyStream", "Asked", "Loop", "NativeLoop", "PythonLoop", "patience_of"]
 
 AnyStream = PlaybackStream | CaptureStream | DuplexStream
 
@@ -36,6 +38,11 @@ class Loop(Protocol):
     """One run of a callback over an open stream, from ``start`` until it has ended."""
 
     stream: AnyStream
+
+    @property
+    def foreign(self) -> bool:
+        """Whether this process was forked from the one that runs it, and so has no such thread: it has ended, here."""
+        ...
 
     @property
     def active(self) -> bool:
@@ -71,6 +78,11 @@ def sides_of(stream: AnyStream) -> tuple[PlaybackStream | None, CaptureStream | 
     return (stream, None) if isinstance(stream, PlaybackStream) else (None, stream)
 
 
+def patience_of(stream: AnyStream) -> float:
+    """Seconds in which a callback that keeps up returns: a buffer's time and a second."""
+    return max(side.buffer_size / side.rate for side in sides_of(stream) if side is not None) + 1
+
+
 def finish(stream: AnyStream, how: Asked) -> None:
     """Play what was written to its end, or stop at once. Raises as ``drain`` and ``drop``."""
     out, _ = sides_of(stream)
@@ -80,42 +92,70 @@ def finish(stream: AnyStream, how: Asked) -> None:
         stream.drop()
 
 
-class PythonLoop:
+class _Run:
+    """What both loops have: the process that they are of, what they were asked, and what ended them."""
+
+    def __init__(self, stream: AnyStream) -> None:
+        self.stream = stream
+        self._asked = Asked.NOTHING
+        self._close = False
+        self._error: BaseException | None = None
+        # A child of fork may find it held, by a thread that it has not got: look whether it is foreign first.
+        self._lock = threading.RLock()
+        self._pid = os.getpid()
+
+    @property
+    def foreign(self) -> bool:
+        """See Loop."""
+        return self._pid != os.getpid()
+
+    def take_error(self) -> BaseException | None:
+        """See Loop."""
+        if self.foreign:
+            return None
+        with self._lock:
+            error, self._error = self._error, None
+        return error
+
+
+class PythonLoop(_Run):
     """Calls a Python function for each period of a stream, in a thread of its own, which alone uses the stream.
 
     Synchronization: any thread.
     """
 
     def __init__(self, callback: Callable[..., object], stream: AnyStream) -> None:
-        self.stream = stream
+        super().__init__(stream)
         self._callback = callback
-        self._asked = Asked.NOTHING
-        self._close = False
         self._finishing = False
-        self._error: BaseException | None = None
-        self._lock = threading.Lock()
         self._ended = threading.Event()
         # A daemon, for a program that forgot to stop it must end all the same; Stream ends it then.
         self._thread = threading.Thread(target=self._run, name="alsamm-callback", daemon=True)
         self._out, self._mic = sides_of(stream)
+        self._held: DuplexStream | None = None
+        if isinstance(stream, DuplexStream) and isinstance(stream._pair, HeldPair):  # noqa: SLF001 -- of one room
+            self._held = stream
         self._xruns = self._count()
 
     @property
     def active(self) -> bool:
         """See Loop."""
-        return self._thread.is_alive() and not self._ended.is_set()
+        return not self.foreign and self._thread.is_alive() and not self._ended.is_set()
 
     @property
     def is_mine(self) -> bool:
         """See Loop."""
-        return threading.current_thread() is self._thread
+        return not self.foreign and threading.current_thread() is self._thread
 
     def start(self) -> None:
         """See Loop."""
+        self._pid = os.getpid()
         self._thread.start()
 
     def ask(self, how: Asked, *, close: bool = False) -> None:
         """See Loop. A drain under way is ended by ABORT."""
+        if self.foreign:
+            return
         with self._lock:
             self._asked = max(self._asked, how)
             self._close = self._close or close
@@ -125,41 +165,40 @@ class PythonLoop:
 
     def wait(self, timeout: float | None) -> bool:
         """See Loop. True where it was not started."""
-        if self._thread.ident is None:
+        if self.foreign or self._thread.ident is None:
             return True
         if not self._ended.wait(timeout):
             return False
         self._thread.join()
         return True
 
-    def take_error(self) -> BaseException | None:
-        """See Loop."""
-        with self._lock:
-            error, self._error = self._error, None
-        return error
-
     # ---- the thread's ----
 
     def _run(self) -> None:
         try:
-            try:
-                self._call_until_asked()
-            except BaseException as error:  # noqa: BLE001 -- whoever stops or waits gets it
-                self._error = error
-                self._asked = Asked.ABORT
-            with self._lock:
-                self._finishing = True
-            try:
-                finish(self.stream, self._asked)
-            except errors.AlsaError as error:
-                self._error = self._error or error
+            self._serve()
         finally:
-            with self._lock:
-                self._finishing = False
-                closing, self._close = self._close, False
-            if closing:
-                self.stream.close()
             self._ended.set()
+
+    def _serve(self) -> None:
+        try:
+            self._call_until_asked()
+        except BaseException as error:  # noqa: BLE001 -- whoever stops or waits gets it
+            self._error = error
+            self._asked = Asked.ABORT
+        with self._lock:
+            self._finishing = True
+        try:
+            finish(self.stream, self._asked)
+        except BaseException as error:  # noqa: BLE001 -- likewise: a card that stands still, an on_xrun that raises
+            self._error = error if self._error is None else self._error
+            with suppress(errors.AlsaError):
+                self.stream.drop()
+        with self._lock:
+            self._finishing = False
+            closing, self._close = self._close, False
+        if closing:
+            self.stream.close()
 
     def _call_until_asked(self) -> None:
         last = False
@@ -181,12 +220,24 @@ class PythonLoop:
     def _time(self, first: Any) -> CallbackTime:
         now = time.monotonic()
         heard, played = 0.0, 0.0
-        if self._mic is not None:
+        if self._held is not None:
+            heard = now - self._held_ago(self._held) / self._held.rate
+        elif self._mic is not None:
             read = 0 if first.base is not None else len(first)  # a view of the ring is not given back yet
             heard = now - (_frames(self._mic) + read) / self._mic.rate
         if self._out is not None:
             played = now + _frames(self._out) / self._out.rate
         return CallbackTime(now, heard, played)
+
+    @staticmethod
+    def _held_ago(stream: DuplexStream) -> float:
+        """Frames since a block began that was resampled: the microphone's own count says nothing of it.
+
+        What is written beside it is heard ``offset`` frames after it was captured, by definition; so many of these are
+        still to come as are queued now.
+        """
+        out = stream.playback
+        return stream.offset - (out.frame - out.frame_at(time.monotonic_ns()))
 
     def _count(self) -> tuple[int, int]:
         return tuple(0 if side is None else side.ring.xruns for side in (self._mic, self._out))  # type: ignore[return-value]
@@ -204,19 +255,15 @@ def _frames(side: PlaybackStream | CaptureStream) -> int:
         return side.stats.queued
 
 
-class NativeLoop:
+class NativeLoop(_Run):
     """The same for a C function; see NativeThread.
 
     Synchronization: any thread.
     """
 
     def __init__(self, callback: object, stream: AnyStream, user: object) -> None:
-        self.stream = stream
-        self._asked = Asked.NOTHING
-        self._close = False
+        super().__init__(stream)
         self._settled = False
-        self._error: BaseException | None = None
-        self._lock = threading.Lock()
         out, mic = sides_of(stream)
         playback, capture = None if out is None else out.ring, None if mic is None else mic.ring
         if not isinstance(playback, MmapPlayback | None) or not isinstance(capture, MmapCapture | None):
@@ -229,7 +276,7 @@ class NativeLoop:
     @property
     def active(self) -> bool:
         """See Loop."""
-        return self._thread.running
+        return not self.foreign and self._thread.running
 
     @property
     def is_mine(self) -> bool:
@@ -238,19 +285,27 @@ class NativeLoop:
 
     def start(self) -> None:
         """See Loop."""
+        self._pid = os.getpid()
         if isinstance(self.stream, DuplexStream):
             self.stream.start()
         self._thread.start()
 
     def ask(self, how: Asked, *, close: bool = False) -> None:
         """See Loop."""
+        if self.foreign:
+            return
         with self._lock:
             self._asked = max(self._asked, how)
             self._close = self._close or close
-        self._thread.ask_to_stop()
+            if self._asked is Asked.ABORT:
+                self._thread.ask_to_stop()
+            elif self._asked is Asked.STOP:
+                self._thread.ask_to_finish()
 
     def wait(self, timeout: float | None) -> bool:
         """See Loop."""
+        if self.foreign:
+            return True
         try:
             self._thread.join(timeout)
         except TimeoutError:
@@ -260,16 +315,15 @@ class NativeLoop:
         return True
 
     def _settle(self) -> None:
-        """After the thread: what it left to do."""
+        """After the thread, which has played what was to be played: what it left to do, and to tell."""
         if not self._settled:
             self._settled = True
             try:
-                self._thread.check()
-                if self._thread.answer < 0:
-                    raise CallbackError(self._thread.answer)
-                if self._thread.answer == 0 or self._asked:  # asked while it played what was left, perhaps
-                    finish(self.stream, self._asked)
-            except (errors.AlsaError, TimeoutError) as error:
+                try:
+                    self._end_card()
+                finally:
+                    self._tell()
+            except BaseException as error:  # noqa: BLE001 -- whoever stops or waits gets it
                 self._error = error
                 with suppress(errors.AlsaError):
                     self.stream.drop()
@@ -277,8 +331,15 @@ class NativeLoop:
         if closing:
             self.stream.close()
 
-    def take_error(self) -> BaseException | None:
-        """See Loop."""
-        with self._lock:
-            error, self._error = self._error, None
-        return error
+    def _end_card(self) -> None:
+        self._thread.check()
+        if self._thread.answer < 0:
+            raise CallbackError(self._thread.answer)
+        if self._asked is Asked.ABORT:  # perhaps while it played what was left
+            self.stream.drop()
+
+    def _tell(self) -> None:
+        """An on_xrun function is Python's: the thread could not call it."""
+        for side in sides_of(self.stream):
+            if side is not None and isinstance(side.ring, MmapPlayback | MmapCapture):
+                side.ring._tell()  # noqa: SLF001 -- of one package

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import logging
 import time
+import warnings
 import weakref
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +25,9 @@ _CFunction: Any = ctypes.CFUNCTYPE(None).__mro__[1]
 _COME_BACK = 50  # ms after which a join lets Python look for signals that ended nobody's sleep
 _SIGNATURE = "int (void *playback, const void *capture, unsigned long frames, long long frame, void *user)"
 _PARAMETERS = 5
+_ADDRESSES = 1 << 8 * ctypes.sizeof(ctypes.c_void_p)
+_FINISH = 2  # native.c's
+_log = logging.getLogger("alsamm.stream")
 
 
 def is_native(callback: object) -> bool:
@@ -47,6 +52,9 @@ class NativeThread:
     ``recover``: go on after an xrun or a suspend; the rings' ``xruns`` count them.
 
     The thread has the scheduling policy of the one that calls ``start``. avail_min is raised to a period.
+
+    One that is forgotten ends as ``ask_to_stop`` says. Where the callback does not return for a buffer's time and a
+    second, which nobody can help, its thread, rings and ``user`` stay as long as the process does: a ResourceWarning.
 
     Raises ArgumentTypeError and ArgumentError for what is no such function or pointer, and for Python functions in the
     clothes of C: they would take the GIL, and whatever they raise would be lost.
@@ -97,6 +105,15 @@ class NativeThread:
     def ask_to_stop(self) -> None:
         """Let the thread end: within 20 ms, or when the callback returns. The card goes on with what is in the ring."""
         lib.fast_native_stop(self._native)
+
+    def ask_to_finish(self) -> None:
+        """Likewise, but the thread then plays what is in the ring, ends capture, and lasts so long.
+
+        ``ask_to_stop``, before or after it, is the stronger, and ends that within 50 ms or half a period;
+        not at the same time.
+        """
+        if not self._native.stop:
+            self._native.stop = _FINISH
 
     def join(self, timeout: float | None = None) -> None:
         """Wait until the thread has ended. Ctrl-C comes through.
@@ -160,10 +177,23 @@ class NativeThread:
         return int(self._native.busy_ns)
 
 
-def _end(native: Any, *_kept: object) -> None:
+def _end(native: Any, rings: list[MmapPlayback | MmapCapture], *used: object) -> None:
+    """A NativeThread died, or the interpreter ends, before it was joined."""
     lib.fast_native_stop(native)
-    while lib.alsamm_native_join(native, 1000) in {-errno.ETIMEDOUT, -errno.EINTR}:
-        pass
+    end = time.monotonic() + max((ring.buffer_size / ring.geometry.rate for ring in rings), default=0.0) + 1
+    while lib.alsamm_native_join(native, _COME_BACK) in {-errno.ETIMEDOUT, -errno.EINTR}:
+        if time.monotonic() >= end:
+            break
+    else:
+        return
+    # Nobody can end a C function that does not return. If it does one day the thread looks at all this once more, even
+    # while the interpreter ends: so nothing of it may ever be freed, nor unmapped by what runs at exit.
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object((native, rings, used)))
+    for ring in rings:
+        ring._pages._finalizer.atexit = False  # noqa: SLF001 -- of one package
+    name = rings[0].device.name
+    _log.error("%s: the C callback does not return; its thread, and the memory of the card, are left to it", name)
+    warnings.warn(f"{name}: the C callback does not return", ResourceWarning, stacklevel=2)
 
 
 def _address_of(callback: Any) -> int:
@@ -183,7 +213,7 @@ def _address_of(callback: Any) -> int:
         address = ctypes.cast(callback, ctypes.c_void_p).value or 0
     else:
         address = callback if isinstance(callback, int) else callback.address
-    if isinstance(callback, bool) or address <= 0:
+    if isinstance(callback, bool) or not 0 < address < _ADDRESSES:
         raise errors.ArgumentError(f"{callback!r} is no function's address")
     return address
 
@@ -192,6 +222,8 @@ def _pointer_of(user: Any) -> Any:
     """What the callback is given as ``user``."""
     if user is None:
         return ffi.NULL
+    if isinstance(user, int) and not 0 <= user < _ADDRESSES:
+        raise errors.ArgumentError(f"user {user} is no address")
     if isinstance(user, (_CData, int)):
         try:
             return ffi.cast("void *", user)

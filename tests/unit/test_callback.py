@@ -291,8 +291,8 @@ def test_one_that_was_never_started(card: sim.Card) -> None:
 
 @pytest.mark.parametrize("callback", [nothing, refuse], ids=["Python", "C"])
 def test_one_that_is_forgotten(card: sim.Card, callback: Any) -> None:
-    endless = nothing if callback is nothing else ramp
-    kept = [Stream(endless, card.device, kind="playback", user=np.array([1 << 40, 0]), **C)]
+    endless, user = (nothing, None) if callback is nothing else (ramp, np.array([1 << 40, 0]))
+    kept = [Stream(endless, card.device, kind="playback", user=user, **C)]
     kept[0].start()
     until(lambda: card.playback.state is alsamm.State.RUNNING)
     with pytest.warns(ResourceWarning, match="not closed"):
