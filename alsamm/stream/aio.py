@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 
-from alsamm import errors
+from alsamm.checks import count_of
 from alsamm.enums import State
 from alsamm.samples import as_frames, is_buffer
 
@@ -140,16 +140,13 @@ class AsyncCapture(AsyncStream["CaptureStream"]):
         when the card stands still for a buffer and a second.
         """
         stream: CaptureStream = self.stream
-        count = stream.period_size if frames is None else frames
-        if count < 0:
-            raise errors.ArgumentError(f"{count} frames: 0 or more")
-        array = np.empty((count, stream.channels, *stream.dtype.shape), stream.dtype.base)
+        array = stream.blank(stream.period_size if frames is None else frames)
         done = 0
         try:
             while True:
                 got = len(stream.read_available(array[done:]))
                 done += got
-                if done == count:
+                if done == len(array):
                     return array
                 await self.ready()  # for a whole period: a few frames there always are
         except BaseException:
@@ -178,6 +175,7 @@ class AsyncDuplex:
     async def periods(self, count: int | None = None) -> AsyncIterator[tuple[_Array, _Array]]:
         """As DuplexStream.periods; other tasks run while it waits. A turn that is cancelled plays nothing."""
         mic = self.stream.capture
+        count = None if count is None else count_of("count", count)
         while count is None or count > 0:
             self._pair.start()
             while mic.state == State.RUNNING and mic.ready < mic.period_size:

@@ -229,9 +229,12 @@ class DeviceStream:
         """Hold, or with False go on. UnsupportedError where the card cannot."""
         self._io.pause(enable)
 
-    def recover(self) -> None:
-        """Go on after an xrun or a suspend that was raised. StateError where there is none."""
-        self._io.recover()
+    def recover(self, timeout: float | None = None) -> None:
+        """Go on after an xrun or a suspend that was raised. StateError where there is none.
+
+        ``timeout``, seconds, is for a system that is still asleep; None: a buffer's time and a second.
+        """
+        self._io.recover(timeout)
 
     def wait(self, timeout: float | None = None) -> None:
         """Sleep until a period can be written or read, going on after xruns as ``on_xrun`` says.

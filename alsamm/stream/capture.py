@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal
@@ -9,7 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from alsamm import errors
+from alsamm.checks import count_of
 from alsamm.enums import Format, State
+from alsamm.samples import as_frames
 from alsamm.stream.aio import AsyncCapture, Awaitable
 from alsamm.stream.base import DeviceStream, Policy
 from alsamm.stream.io import CaptureIO, open_capture
@@ -81,10 +84,7 @@ class CaptureStream(DeviceStream, Awaitable[AsyncCapture]):
                 raise errors.ArgumentError("read() takes an array to fill or a number of frames, not both")
             self._fill(out, timeout)
             return out
-        count = self.period_size if frames is None else frames
-        if count < 0:
-            raise errors.ArgumentError(f"{count} frames: 0 or more")
-        array = self._blank(count)
+        array = self.blank(self.period_size if frames is None else frames)
         had = self._take_kept(array)
         try:
             self._fill_rest(array[had:], timeout)
@@ -93,8 +93,11 @@ class CaptureStream(DeviceStream, Awaitable[AsyncCapture]):
             raise
         return array
 
-    def _blank(self, frames: int) -> _Array:
-        return np.empty((frames, self.channels, *self.dtype.shape), self.dtype.base)
+    def blank(self, frames: int) -> _Array:
+        """An array to read so many into. Raises ArgumentError, ArgumentTypeError."""
+        frame_bytes = self.channels * self.dtype.itemsize
+        count = count_of("frames", frames, most=sys.maxsize // frame_bytes)  # numpy's own words are a ValueError
+        return np.empty((count, self.channels, *self.dtype.shape), self.dtype.base)
 
     def _take_kept(self, array: _Array) -> int:
         """Begin with what an earlier read had; gives how many frames."""
@@ -141,7 +144,7 @@ class CaptureStream(DeviceStream, Awaitable[AsyncCapture]):
         Starts the card if it was not. Else as ``read``.
         """
         self._start_if_prepared()
-        array = self._blank(self.ready) if out is None else out
+        array = self.blank(self.ready) if out is None else as_frames(out, self.array_format, self.channels)
         had = self._take_kept(array)
         got = self._recovering(lambda: self._io.read_into(array[had:]))
         self._moved += got
@@ -157,6 +160,7 @@ class CaptureStream(DeviceStream, Awaitable[AsyncCapture]):
 
         Each is a read-only view of the card's own memory where there is a ring and no conversion: copy what you keep.
         """
+        count = None if count is None else count_of("count", count)
         while count is None or count > 0:
             view = self._recovering(self.next_period)
             yield view
