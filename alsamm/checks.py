@@ -36,7 +36,7 @@ def count_of(name: str, value: object, *, least: int = 0, most: int = sys.maxsiz
 
 def real_number(name: str, value: object) -> float:
     """The value, if it can be compared with a float. Raises ArgumentTypeError for what is no number."""
-    if not isinstance(value, Real) or isinstance(value, bool):
+    if isinstance(value, bool) or not isinstance(value, Real):
         raise errors.ArgumentTypeError(f"{name} = {value!r}: a number")
     return value  # type: ignore[return-value] # pyright: ignore[reportReturnType] -- int and float are Real
 

@@ -48,7 +48,8 @@ def test_numpys_numbers(card: sim.Card) -> None:
     wishes: dict[str, Any] = {"rate": np.int64(48_000), "channels": np.uint8(1), "period_size": np.int16(480)}
     with alsamm.playback(card.device, **wishes) as out:
         assert (out.rate, out.channels, out.period_size) == (48_000, 1, 480)
-        out.write(np.zeros(100, "i2"), timeout=np.float32(1))
+        second: Any = np.float32(1)
+        out.write(np.zeros(100, "i2"), timeout=second)
 
 
 @pytest.mark.parametrize("latency", [[], True, b"low", 1j])
