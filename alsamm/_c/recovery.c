@@ -135,7 +135,7 @@ static int prepare_one(struct alsamm_ring *ring, long long next, int by_partner)
     int error;
 
     direct_unanchor(ring);
-    if (ring->linked)
+    if (ring->linked && !by_partner)
         direct_unanchor(ring->partner);
     error = by_partner ? 0 : direct_op(ring, ALSAMM_PREPARE);
     ring->last.when_ns = 0;

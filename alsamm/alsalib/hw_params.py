@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from alsamm import errors
 from alsamm._c import FAILURES, failure, ffi, lib
 from alsamm.alsalib.hw_flags import Configurable, HwFlags
-from alsamm.alsalib.quantity import LIMIT, Interval, Numbers, Quantity, QuantityName, only, quantity, whole_number
+from alsamm.alsalib.quantity import LIMIT, Interval, Numbers, Quantity, QuantityName, only, quantity
+from alsamm.checks import whole_number
 from alsamm.enums import Access, Format
 
 if TYPE_CHECKING:

@@ -54,6 +54,8 @@ def open_pcm(name: str, direction: Direction) -> Opened:
 
     Raises DeviceNotFoundError, DeviceBusyError, DeviceAccessError, or AlsaOSError for what else alsa-lib may answer.
     """
+    if not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance] -- callers may be untyped
+        raise errors.ArgumentTypeError(f"{name!r}: a PCM's name is a str, such as 'hw:0' or 'default'")
     if not name or "\0" in name:
         raise errors.ArgumentError(f"{name!r} is no PCM name")
     prefix = name.partition(":")[0]

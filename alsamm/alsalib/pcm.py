@@ -15,10 +15,10 @@ from alsamm.alsalib.frames import block_of, move
 from alsamm.alsalib.hw_params import HwParams
 from alsamm.alsalib.kernel_road import KernelRoad
 from alsamm.alsalib.open_pcm import OpenPcm
-from alsamm.alsalib.quantity import whole_number
 from alsamm.alsalib.status import PcmInfo
 from alsamm.alsalib.stream import PcmStream
 from alsamm.alsalib.sw_params import SwParams, install
+from alsamm.checks import whole_number
 from alsamm.device import Geometry, Holder
 from alsamm.enums import Access, ClockType, Direction, Format, State
 

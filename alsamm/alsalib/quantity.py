@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import operator
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypedDict, get_args
 
 from alsamm import errors
 from alsamm._c import ffi, lib
+from alsamm.checks import whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from alsamm._c._native import CData
 
-__all__ = ["LIMIT", "QUANTITIES", "Interval", "Numbers", "Quantity", "QuantityName", "only", "quantity", "whole_number"]
+__all__ = ["LIMIT", "QUANTITIES", "Interval", "Numbers", "Quantity", "QuantityName", "only", "quantity"]
 
 QuantityName = Literal["channels", "rate", "period_size", "period_time_us", "periods", "buffer_size", "buffer_time_us"]
 
@@ -132,14 +132,6 @@ def quantity(name: str) -> Quantity:
     except KeyError:
         names = ", ".join(get_args(QuantityName))
         raise errors.ArgumentError(f"{name!r} is no number of a configuration; there are {names}") from None
-
-
-def whole_number(name: str, value: object) -> int:
-    """The value as an int. Raises ArgumentTypeError for what is no whole number."""
-    try:
-        return operator.index(value)  # type: ignore[arg-type]
-    except TypeError:
-        raise errors.ArgumentTypeError(f"{name} = {value!r}: a whole number") from None
 
 
 def only(numbers: Numbers) -> tuple[Quantity, int]:

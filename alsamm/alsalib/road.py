@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from alsamm import errors
 from alsamm._c import CAPTURE_FAILURES, PLAYBACK_FAILURES
+from alsamm.checks import seconds_of
 from alsamm.enums import Direction, State
 
 if TYPE_CHECKING:
@@ -116,9 +117,7 @@ class Deadline:
     """When a wait ends."""
 
     def __init__(self, timeout: float, what: str) -> None:
-        if not timeout >= 0:
-            raise errors.ArgumentError(f"a timeout of {timeout} s: 0 or more, or None")
-        self._end = time.monotonic() + timeout
+        self._end = time.monotonic() + seconds_of(timeout)
         self._message = f"{what} did not come within {timeout:g} s"
 
     def milliseconds(self, at_most: float = 3600.0) -> int:

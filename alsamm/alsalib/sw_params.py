@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from alsamm import errors
 from alsamm._c import check, ffi, lib
 from alsamm.alsalib.hw_flags import Configurable
-from alsamm.alsalib.quantity import whole_number
+from alsamm.checks import whole_number
 from alsamm.enums import ClockType
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ import numpy as np
 from alsamm import errors
 from alsamm._c import failure, ffi, lib
 from alsamm._c.ops import KernelOps
+from alsamm.checks import seconds_of
 from alsamm.conversion import conversion
 from alsamm.direct.signals import SignalFd
 from alsamm.samples import as_frames
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from alsamm.device import Geometry
 
-__all__ = ["NOTHING", "BlockIO", "is_array", "require_target", "require_unmasked", "seconds_of"]
+__all__ = ["NOTHING", "BlockIO", "is_array", "require_target", "require_unmasked"]
 
 _Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -253,13 +254,6 @@ def require_target(array: _Array) -> None:
 def is_array(samples: object) -> bool:
     """Whether C may read it as one: a weakref.proxy is an instance of what it stands for, too."""
     return issubclass(type(samples), np.ndarray)
-
-
-def seconds_of(timeout: float) -> float:
-    """A time limit, of 24 days at the most, for C counts milliseconds. Raises ArgumentError for less than 0 and NaN."""
-    if not timeout >= 0:
-        raise errors.ArgumentError(f"timeout {timeout}: seconds, 0 or more")
-    return min(timeout, 0x7FFFFFFF // 1000)
 
 
 def _milliseconds_to(end: float | None) -> int:

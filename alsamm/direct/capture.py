@@ -11,6 +11,7 @@ import numpy as np
 
 from alsamm import errors
 from alsamm._c import lib
+from alsamm.checks import count_of
 from alsamm.direct.block_io import is_array
 from alsamm.direct.mmap_io import MmapIO
 from alsamm.direct.samples import to_values
@@ -70,9 +71,7 @@ class MmapCapture(MmapIO):
         """
         if frames is None:
             frames = min(self.avail(), self.buffer_size)
-        elif frames < 0:
-            raise errors.ArgumentError(f"{frames} frames: 0 or more")
-        out = np.empty((min(frames, self.buffer_size), self.channels), self.dtype)
+        out = np.empty((min(count_of("frames", frames), self.buffer_size), self.channels), self.dtype)
         return out[: self.read_into(out)]
 
     def peek(self) -> np.ndarray[Any, np.dtype[Any]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from alsamm import errors
 from alsamm._c import CAPTURE_FAILURES, PLAYBACK_FAILURES, failure, ffi, lib
-from alsamm.direct.block_io import seconds_of
+from alsamm.checks import seconds_of
 from alsamm.direct.control import Control
 from alsamm.direct.mapping import Mapping, channels_of
 from alsamm.direct.pages import Pages, Transports

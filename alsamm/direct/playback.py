@@ -10,6 +10,7 @@ import numpy as np
 
 from alsamm import errors
 from alsamm._c import lib
+from alsamm.checks import count_of
 from alsamm.direct.block_io import NOTHING, is_array
 from alsamm.direct.mmap_io import MmapIO
 from alsamm.direct.samples import from_values
@@ -98,9 +99,7 @@ class MmapPlayback(MmapIO):
 
         Raises ArgumentError for a negative count; else, entering and leaving, as ``data`` and ``commit``.
         """
-        if frames < 0:
-            raise errors.ArgumentError(f"{frames} frames: 0 or more")
-        return Reserved(self, frames)
+        return Reserved(self, count_of("frames", frames))
 
     def silence(self) -> None:
         """Fill all that is not committed with the format's silence, which hw_params' zeros are not for U8 (rule F7)."""

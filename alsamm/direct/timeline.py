@@ -10,7 +10,7 @@ from typing import Any
 from alsamm import errors
 from alsamm._c import ffi, lib
 from alsamm.account import Interruption, Position
-from alsamm.direct.block_io import seconds_of
+from alsamm.checks import seconds_of, time_of
 from alsamm.direct.view_io import ViewIO
 from alsamm.enums import State
 
@@ -88,7 +88,8 @@ class TimelineIO(ViewIO):
 
         Sleeps until shortly before, then watches the clock. A time that is past starts at once. Raises as ``start``.
         """
-        while (code := lib.alsamm_start_at(self._ring, time_ns)) == -errno.EINTR:
+        at = time_of("time_ns", time_ns)
+        while (code := lib.alsamm_start_at(self._ring, at)) == -errno.EINTR:
             pass  # the interpreter has run the signal handlers by now, and one that raises ends the loop
         self._check(code, "SNDRV_PCM_IOCTL_START")
         now = ffi.new("struct alsamm_status *")

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import select
-from collections.abc import AsyncIterable, AsyncIterator, Iterable
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+import time
+from collections.abc import AsyncIterable, AsyncIterator, Generator, Iterable
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, TypeVar
 
 import numpy as np
 
 from alsamm import errors
+from alsamm.checks import count_of, seconds_of
 from alsamm.enums import State
 from alsamm.samples import as_frames, is_buffer
 
@@ -25,6 +28,8 @@ __all__ = ["AsyncCapture", "AsyncDuplex", "AsyncPlayback", "AsyncStream", "Await
 _Array = np.ndarray[Any, np.dtype[Any]]
 _S = TypeVar("_S", bound="DeviceStream")
 _A = TypeVar("_A", bound="AsyncStream[Any]")
+_NAP = 0.05
+"""Seconds between two looks whether the system has woken up."""
 
 
 class AsyncStream(Generic[_S]):
@@ -37,47 +42,99 @@ class AsyncStream(Generic[_S]):
 
     def __init__(self, stream: _S) -> None:
         self.stream = stream
+        self._busy = False
+        self._woken: asyncio.Future[tuple[int, int]] | None = None
+        """Who waits."""
+        self._watched: list[int] = []
+        """Descriptors that the event loop watches for it: none after ``close``, when their numbers are others'."""
 
     async def ready(self, timeout: float | None = None) -> None:
         """Return when the card has something to tell: room, frames, or an error that the next call raises.
 
-        ``timeout``, seconds; None: a buffer's time and a second. Raises TimeoutError.
+        ``timeout``, seconds; None: a buffer's time and a second. Raises TimeoutError; StateError where another task
+        waits; ClosedError.
         """
         stream = self.stream
-        seconds = stream.buffer_size / stream.rate + 1 if timeout is None else timeout
+        seconds = self._patience if timeout is None else seconds_of(timeout)
+        if self._woken is not None:
+            self._refuse()
         loop = asyncio.get_running_loop()
-        woken: asyncio.Future[list[tuple[int, int]]] = loop.create_future()
         descriptors = stream.pcm.poll_descriptors()
-        for fd, events in descriptors:
-            if events & select.POLLIN:
-                loop.add_reader(fd, _wake, woken, fd, select.POLLIN)
-            if events & select.POLLOUT:
-                loop.add_writer(fd, _wake, woken, fd, select.POLLOUT)
+        woken = self._woken = loop.create_future()
         # Not wait_for, which until Python 3.12 forgets that it was cancelled if it is woken at the same time.
         alarm = loop.call_later(seconds, _wake, woken, -1, 0)
         try:
-            (who,) = await woken
+            for fd, events in descriptors:
+                self._watched.append(fd)
+                if events & select.POLLIN:
+                    loop.add_reader(fd, _wake, woken, fd, select.POLLIN)
+                if events & select.POLLOUT:
+                    loop.add_writer(fd, _wake, woken, fd, select.POLLOUT)
+            who = await woken
             if who[0] < 0:
                 raise TimeoutError(f"{stream.device}: the card stands still")
             stream.pcm.poll_revents([who])  # alsa-lib's plugins must be told, before they look at what there is
         finally:
             alarm.cancel()
-            for fd, _ in descriptors:
-                loop.remove_reader(fd)
-                loop.remove_writer(fd)
+            self._unwatch(loop)
+            self._woken = None
+
+    def _unwatch(self, loop: asyncio.AbstractEventLoop) -> None:
+        while self._watched:
+            fd = self._watched.pop()
+            loop.remove_reader(fd)
+            loop.remove_writer(fd)
+
+    @property
+    def _patience(self) -> float:
+        return self.stream.buffer_size / self.stream.rate + 1
+
+    @contextmanager
+    def _alone(self) -> Generator[None]:
+        if self._busy:
+            self._refuse()
+        self._busy = True
+        try:
+            yield
+        finally:
+            self._busy = False
+
+    def _refuse(self) -> NoReturn:
+        raise errors.StateError(f"{self.stream.device}: another task waits for it; one task at a time")
+
+    async def _awake(self) -> None:
+        """Recover from a suspend here, for the stream's own calls would sleep while the system does, and with them all.
+
+        Raises SuspendedError for a system that stays asleep.
+        """
+        stream, end = self.stream, time.monotonic() + self._patience
+        while stream.recovers and stream.state == State.SUSPENDED:
+            try:
+                stream.recover(timeout=0)
+            except errors.SuspendedError:  # noqa: PERF203 -- seldom
+                if time.monotonic() >= end:
+                    raise
+                await asyncio.sleep(_NAP)
 
     async def drain(self, timeout: float | None = None) -> None:
         """As the stream's ``drain``, in a thread, for it waits."""
         raise NotImplementedError
 
     def close(self) -> None:
-        """Stop at once and close."""
-        self.stream.close()
+        """Stop at once and close. A task that waits gets ClosedError."""
+        woken = self._woken
+        try:
+            if woken is not None:
+                self._unwatch(woken.get_loop())  # before the numbers are others'
+                if not woken.done():
+                    woken.set_exception(errors.ClosedError(f"{self.stream.device}: closed while a task waited"))
+        finally:
+            self.stream.close()
 
 
-def _wake(woken: asyncio.Future[list[tuple[int, int]]], fd: int, events: int) -> None:
+def _wake(woken: asyncio.Future[tuple[int, int]], fd: int, events: int) -> None:
     if not woken.done():
-        woken.set_result([(fd, events)])
+        woken.set_result((fd, events))
 
 
 class AsyncPlayback(AsyncStream["PlaybackStream"]):
@@ -95,22 +152,24 @@ class AsyncPlayback(AsyncStream["PlaybackStream"]):
         when it is cancelled stays written, ``frames_done`` of it: write the rest again, or not. Raises as the stream's;
         TimeoutError when the card stands still for a buffer and a second.
         """
-        self.frames_done = 0
-        if isinstance(samples, AsyncIterable):
-            async for block in samples:
-                await self._write(block)
-        elif isinstance(samples, np.ndarray) or is_buffer(samples) or not isinstance(samples, Iterable):
-            await self._write(samples)
-        else:
-            for block in samples:
-                await self._write(block)
-        return self.frames_done
+        with self._alone():
+            self.frames_done = 0
+            if isinstance(samples, AsyncIterable):
+                async for block in samples:
+                    await self._write(block)
+            elif isinstance(samples, np.ndarray) or is_buffer(samples) or not isinstance(samples, Iterable):
+                await self._write(samples)
+            else:
+                for block in samples:
+                    await self._write(block)
+            return self.frames_done
 
     async def _write(self, samples: Any) -> None:
         stream = self.stream
         block = as_frames(samples, stream.array_format, stream.channels)
         done = 0
         while True:
+            await self._awake()
             written = stream.write_available(block[done:])
             done += written
             self.frames_done += written
@@ -140,16 +199,17 @@ class AsyncCapture(AsyncStream["CaptureStream"]):
         when the card stands still for a buffer and a second.
         """
         stream: CaptureStream = self.stream
-        count = stream.period_size if frames is None else frames
-        if count < 0:
-            raise errors.ArgumentError(f"{count} frames: 0 or more")
-        array = np.empty((count, stream.channels, *stream.dtype.shape), stream.dtype.base)
-        done = 0
+        with self._alone():
+            return await self._read(stream.blank(stream.period_size if frames is None else frames))
+
+    async def _read(self, array: _Array) -> _Array:
+        stream, done = self.stream, 0
         try:
             while True:
+                await self._awake()
                 got = len(stream.read_available(array[done:]))
                 done += got
-                if done == count:
+                if done == len(array):
                     return array
                 await self.ready()  # for a whole period: a few frames there always are
         except BaseException:
@@ -178,6 +238,7 @@ class AsyncDuplex:
     async def periods(self, count: int | None = None) -> AsyncIterator[tuple[_Array, _Array]]:
         """As DuplexStream.periods; other tasks run while it waits. A turn that is cancelled plays nothing."""
         mic = self.stream.capture
+        count = None if count is None else count_of("count", count)
         while count is None or count > 0:
             self._pair.start()
             while mic.state == State.RUNNING and mic.ready < mic.period_size:
@@ -203,4 +264,4 @@ class Awaitable(Generic[_A]):
             if kind is None and not stream.closed and stream.state in (State.RUNNING, State.PREPARED, State.XRUN):
                 await self._awaited.drain()
         finally:
-            stream.close()
+            self._awaited.close()

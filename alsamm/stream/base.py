@@ -12,7 +12,7 @@ import numpy as np
 
 from alsamm import errors
 from alsamm.account import Interruption, Position
-from alsamm.direct.block_io import seconds_of
+from alsamm.checks import seconds_of
 from alsamm.enums import Format, State
 from alsamm.stream.clock import ClockModel
 from alsamm.stream.stats import Stats
@@ -240,9 +240,12 @@ class DeviceStream:
         self._io.pause(enable)
         self._jumps += 1
 
-    def recover(self) -> None:
-        """Go on after an xrun or a suspend that was raised. StateError where there is none."""
-        self._io.recover()
+    def recover(self, timeout: float | None = None) -> None:
+        """Go on after an xrun or a suspend that was raised. StateError where there is none.
+
+        ``timeout``, seconds, is for a system that is still asleep; None: a buffer's time and a second.
+        """
+        self._io.recover(timeout)
 
     def wait(self, timeout: float | None = None) -> None:
         """Sleep until a period can be written or read, going on after xruns as ``on_xrun`` says.

@@ -10,7 +10,8 @@ import numpy as np
 
 from alsamm import errors
 from alsamm.alsalib.road import default_timeout
-from alsamm.direct.block_io import is_array, require_target, require_unmasked, seconds_of
+from alsamm.checks import seconds_of
+from alsamm.direct.block_io import is_array, require_target, require_unmasked
 from alsamm.enums import Access, Direction, State
 from alsamm.samples import as_frames
 from alsamm.stream.call_timeline import MOVING, NAP, CallTimeline

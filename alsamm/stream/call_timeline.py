@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from alsamm import errors
 from alsamm.account import Interruption, Position
 from alsamm.alsalib.road import default_timeout
-from alsamm.direct.block_io import seconds_of
+from alsamm.checks import seconds_of, time_of
 from alsamm.enums import State
 
 if TYPE_CHECKING:
@@ -121,6 +121,7 @@ class CallTimeline:
         Sleeps until shortly before, then watches the clock. A time that is past starts at once. Where the PCM does not
         tell when it was triggered, it is the time of the call. Raises as ``start``.
         """
+        time_ns = time_of("time_ns", time_ns)
         pcm = self._pcm
         while (left := time_ns - _SPIN_NS - time.monotonic_ns()) > 0:
             time.sleep(min(left, _AT_ONCE_NS) / 1e9)

@@ -11,7 +11,7 @@ import numpy as np
 
 from alsamm import errors
 from alsamm.alsalib.road import default_timeout
-from alsamm.direct.block_io import seconds_of
+from alsamm.checks import count_of, seconds_of
 from alsamm.enums import Direction, State
 from alsamm.stream.call_io import CallIO
 from alsamm.stream.call_timeline import MOVING, NAP
@@ -65,7 +65,7 @@ class CallPlayback(CallIO):
         """
         staging = self._staging
         staging.forget()
-        staging.last = min(_require_count(frames), self.avail(), len(staging.array))
+        staging.last = min(count_of("frames", frames), self.avail(), len(staging.array))
         return staging.array[: staging.last]
 
     def commit(self, frames: int) -> None:
@@ -227,10 +227,10 @@ class CallCapture(CallIO):
         """
         staging = self._staging
         self._require_open()
-        if not staging.frames and (there := min(_require_count(frames), self._there(), len(staging.array))):
+        if not staging.frames and (there := min(count_of("frames", frames), self._there(), len(staging.array))):
             staging.forget()
             staging.last = self._read(staging.array[:there])
-        view = staging.array[staging.first : min(staging.last, staging.first + _require_count(frames))]
+        view = staging.array[staging.first : min(staging.last, staging.first + count_of("frames", frames))]
         view.flags.writeable = False
         return view
 
@@ -339,9 +339,3 @@ class CallCapture(CallIO):
     def _begin_anew(self) -> int:
         self._pcm.start()
         return 0
-
-
-def _require_count(frames: int) -> int:
-    if frames < 0:
-        raise errors.ArgumentError(f"{frames} frames: 0 or more")
-    return frames

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from alsamm import errors
+from alsamm.checks import count_of
 from alsamm.direct.block_io import require_target
 from alsamm.enums import Format, State
 from alsamm.samples import as_frames
@@ -85,7 +87,7 @@ class CaptureStream(DeviceStream, Awaitable[AsyncCapture]):
         ArgumentTypeError; StateError after ``drop``, until ``prepare``; ClosedError; DeviceLostError.
         """
         if out is None:
-            array = self._blank(self.period_size if frames is None else frames)
+            array = self.blank(self.period_size if frames is None else frames)
         elif frames is not None:
             raise errors.ArgumentError("read() takes an array to fill or a number of frames, not both")
         else:
@@ -111,10 +113,11 @@ class CaptureStream(DeviceStream, Awaitable[AsyncCapture]):
         require_target(array)
         return array
 
-    def _blank(self, frames: int) -> _Array:
-        if frames < 0:
-            raise errors.ArgumentError(f"{frames} frames: 0 or more")
-        return np.empty((frames, self.channels, *self.dtype.shape), self.dtype.base)
+    def blank(self, frames: int) -> _Array:
+        """An array to read so many into. Raises ArgumentError, ArgumentTypeError."""
+        frame_bytes = self.channels * self.dtype.itemsize
+        count = count_of("frames", frames, most=sys.maxsize // frame_bytes)  # numpy's own words are a ValueError
+        return np.empty((count, self.channels, *self.dtype.shape), self.dtype.base)
 
     def _take_kept(self, array: _Array) -> int:
         """Begin with what an earlier read had; gives how many frames."""
@@ -122,7 +125,7 @@ class CaptureStream(DeviceStream, Awaitable[AsyncCapture]):
         if kept is None:
             return 0
         had = min(len(kept), len(array))
-        array[:had] = kept[:had]
+        array[:had] = kept[:had].reshape(array[:had].shape)
         self._kept = kept[had:] if had < len(kept) else None
         return had
 
@@ -155,7 +158,7 @@ class CaptureStream(DeviceStream, Awaitable[AsyncCapture]):
         """
         if out is None:
             self._recovering(self._start_if_prepared)
-            array = self._blank(self._recovering(lambda: self.ready))
+            array = self.blank(self._recovering(lambda: self.ready))
         else:
             array = self._target(out)
             self._recovering(self._start_if_prepared)
@@ -179,6 +182,7 @@ class CaptureStream(DeviceStream, Awaitable[AsyncCapture]):
         Each is a read-only view of the card's own memory where there is a ring and no conversion: copy what you keep.
         One that the loop was left in by ``break`` was not handed back: it is what is read next.
         """
+        count = None if count is None else count_of("count", count)
         while count is None or count > 0:
             view = self._recovering(self.next_period)
             try:
@@ -204,7 +208,7 @@ class CaptureStream(DeviceStream, Awaitable[AsyncCapture]):
             if len(view) == frames:
                 self._staged = False
                 return view
-        block = self._blank(frames)
+        block = self.blank(frames)
         self._moved += self._io.fill(block)
         return block
 

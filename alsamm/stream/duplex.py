@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from alsamm import errors
+from alsamm.checks import count_of
 from alsamm.enums import Format, State
 from alsamm.stream.aio import AsyncDuplex
 from alsamm.stream.base import Policy
@@ -92,6 +93,12 @@ class DuplexStream:
     def __init__(
         self, out: PlaybackStream, mic: CaptureStream, *, link: bool | None = None, resample: bool = False
     ) -> None:
+        if link is not None and not isinstance(link, bool):  # pyright: ignore[reportUnnecessaryIsInstance] -- as above
+            raise errors.ArgumentTypeError(f"link = {link!r}: True, False or None")
+        if link and resample:
+            raise errors.ArgumentError(
+                "resample is for two clocks, link for one trigger of one clock: give one of them"
+            )
         if (out.rate, out.period_size) != (mic.rate, mic.period_size):
             raise errors.ArgumentError(
                 f"playback has {out.rate} Hz and periods of {out.period_size}, capture {mic.rate} Hz and"
@@ -158,6 +165,7 @@ class DuplexStream:
         Starts both. As the loop turns both are handed to the card; a turn that is left by ``break`` or an exception
         plays nothing. Views of the cards' own memory where there are rings and no conversion.
         """
+        count = None if count is None else count_of("count", count)
         while count is None or count > 0:
             turn = self._pair.turn()
             yield turn.heard, turn.played

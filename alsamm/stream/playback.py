@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from alsamm import errors
-from alsamm.direct.block_io import seconds_of
+from alsamm.checks import count_of, seconds_of
 from alsamm.enums import Format, State
 from alsamm.samples import is_buffer
 from alsamm.stream.aio import AsyncPlayback, Awaitable
@@ -152,8 +152,7 @@ class PlaybackStream(DeviceStream, Awaitable[AsyncPlayback]):
         A view of the card's own memory where there is a ring and no conversion; else an array that is written when you
         leave. Fewer where there is less room now, or where the ring ends. Never waits.
         """
-        if frames < 0:
-            raise errors.ArgumentError(f"{frames} frames: 0 or more")
+        frames = count_of("frames", frames)
         view = self._recovering(lambda: self._view(frames, whole=False))
         yield view
         self._commit(view)
@@ -165,6 +164,7 @@ class PlaybackStream(DeviceStream, Awaitable[AsyncPlayback]):
         turn. One that the loop was left in, by ``break`` or an exception, is not committed. One that comes after an
         xrun is lost, and counted in ``stats``.
         """
+        count = None if count is None else count_of("count", count)
         while count is None or count > 0:
             view = self._recovering(self.next_period)
             yield view

@@ -9,6 +9,7 @@ import numpy as np
 
 from alsamm import errors
 from alsamm.alsalib import PCM, HwParams
+from alsamm.checks import count_of, real_number
 from alsamm.enums import Access, Direction, Format
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class Wishes:
         Raises DeviceNotFoundError, DeviceBusyError, DeviceAccessError; ParameterError for what cannot be had;
         ArgumentError and ArgumentTypeError.
         """
+        self._require_counts()
         dtype = self._known_dtype()
         seconds = self._seconds()
         pcm = PCM(device, direction, blocking=False)
@@ -57,6 +59,12 @@ class Wishes:
             pcm.close()
             raise
         return pcm, dtype
+
+    def _require_counts(self) -> None:
+        """Here, for the nearest that a card has to a rate of 0 or a buffer of -1 would be had without a word."""
+        for name in ("rate", "channels", "period_size", "buffer_size"):
+            if (value := getattr(self, name)) is not None:
+                count_of(name, value, least=1)
 
     def _known_dtype(self) -> np.dtype[np.generic] | None:
         if self.dtype is None:
@@ -72,7 +80,7 @@ class Wishes:
             return None if self.period_size or self.buffer_size else LATENCIES["high"]
         if self.buffer_size is not None:
             raise errors.ArgumentError("latency and buffer_size say the same thing: give one of them")
-        seconds = LATENCIES.get(latency) if isinstance(latency, str) else latency
+        seconds = LATENCIES.get(latency) if isinstance(latency, str) else real_number("latency", latency)
         if seconds is None or not 0 < seconds < 3600:  # noqa: PLR2004 -- an hour of sound in one buffer
             raise errors.ArgumentError(f"latency {latency!r}: seconds above 0, or one of {', '.join(LATENCIES)}")
         return seconds

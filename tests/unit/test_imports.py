@@ -19,13 +19,14 @@ MAY_IMPORT = {
     "direct.ring": set[str](),
     "_c": {"errors"},
     "enums": {"_c", "errors"},
+    "checks": {"errors"},
     "device": {"enums"},
     "samples": {"enums", "errors"},
     "wav": {"enums", "errors"},
-    "alsalib": {"_c", "device", "enums", "errors", "samples"},
+    "alsalib": {"_c", "checks", "device", "enums", "errors", "samples"},
     "conversion": {"_c", "enums", "errors"},
-    "direct": {"_c", "account", "conversion", "device", "enums", "errors", "samples"},
-    "stream": {"_c", "account", "alsalib", "conversion", "device", "direct", "enums", "errors", "samples"},
+    "direct": {"_c", "account", "checks", "conversion", "device", "enums", "errors", "samples"},
+    "stream": {"_c", "account", "alsalib", "checks", "conversion", "device", "direct", "enums", "errors", "samples"},
     "sim": {"_c", "alsalib", "device", "direct", "enums", "errors", "wav"},
 }
 
