@@ -37,12 +37,13 @@ bench-kernel: $(VENV)/.benches $(VENV)/.lab
 # Real kernels: snd-dummy, aloop, HDA, AC'97, ES1370, USB on amd64; aloop, HDA, USB on arm64, where both pages are refused.
 lab: lab-6.1 lab-6.12 lab-arm64 lab-busy
 
-# What the kernel grants a thread is asked there too, for root may raise limits in it.
+# What the kernel grants a thread is asked in the first, for root may raise limits there.
 LIMITS := tests/unit/test_realtime.py,tests/unit/test_realtime_memory.py
 LAB_TESTS := tests/contract,tests/kernel/test_end_to_end.py
 
 lab-6.1: $(VENV)/.lab
 	$(LAB) --arch amd64 --kernel 6.1 --tests $(LAB_TESTS),tests/kernel/test_clock.py,$(LIMITS)
+	$(LAB) --arch amd64 --kernel 6.1 --devices aloop,hda --tests tests/kernel/test_examples.py
 
 lab-6.12: $(VENV)/.lab
 	$(LAB) --arch amd64 --kernel 6.12 -k "not test_streams or aloop or usb"
@@ -54,6 +55,7 @@ lab-arm64: $(VENV)/.lab
 # Beside a busy thread, where guest time counts instructions: with the host's time every guest is late now and then.
 lab-busy: $(VENV)/.lab
 	$(LAB) --arch amd64 --kernel 6.1 --icount --devices dummy,hda,usb --tests tests/kernel/test_busy_thread.py,tests/kernel/test_native.py
+	$(LAB) --arch amd64 --kernel 6.1 --icount --devices aloop --tests tests/kernel/test_synth.py
 
 $(VENV)/.created: debian-packages.txt tools/debian-packages
 	tools/debian-packages debian-packages.txt

@@ -15,6 +15,16 @@
  * callback's 1; after AT_ONCE it leaves all as it is, and a playing of what is left as well. */
 enum { AT_ONCE = 1, FINISH = 2 };
 
+/* A driver may stop both of a linked pair when one drains (snd-hda-intel does; rule P20). */
+static void part(struct alsamm_native *native)
+{
+    if (native->playback->linked)
+        direct_op(native->playback, ALSAMM_UNLINK);
+    native->playback->linked = native->capture->linked = 0;
+    native->playback->partner = native->capture->partner = NULL;
+    direct_op(native->capture, ALSAMM_DROP);
+}
+
 /* A drain comes back every 50 ms or half period, the longer of them (wait.c), and then we look whether to stop. */
 static int play_out(const struct alsamm_native *native)
 {
@@ -54,6 +64,8 @@ static void finish(struct alsamm_native *native)
 
     if (native->result < 0 || (native->told == 0 && native_asked_to_stop(native) != FINISH))
         return;
+    if (plays && native->playback && native->capture)
+        part(native);
     if (plays && native->playback)
         native->result = play_out(native);
     if (!plays && native->playback)

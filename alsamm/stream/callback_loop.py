@@ -85,11 +85,10 @@ def patience_of(stream: AnyStream) -> float:
 
 def finish(stream: AnyStream, how: Asked) -> None:
     """Play what was written to its end, or stop at once. Raises as ``drain`` and ``drop``."""
-    out, _ = sides_of(stream)
-    if out is not None and how is not Asked.ABORT:
-        out.drain()
-    if out is None or how is Asked.ABORT or isinstance(stream, DuplexStream):
+    if how is Asked.ABORT or isinstance(stream, CaptureStream):
         stream.drop()
+    else:
+        stream.drain()
 
 
 class _Run:
