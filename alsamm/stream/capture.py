@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -176,7 +176,7 @@ class CaptureStream(DeviceStream, Awaitable[AsyncCapture]):
         """Frames that can be read now without waiting."""
         return min(self._io.avail(), self.buffer_size) + (0 if self._kept is None else len(self._kept))
 
-    def periods(self, count: int | None = None) -> Iterator[_Array]:
+    def periods(self, count: int | None = None) -> Generator[_Array]:
         """Blocks of a period each, handed back to the card as the loop turns; ``count`` of them, or for ever.
 
         Each is a read-only view of the card's own memory where there is a ring and no conversion: copy what you keep.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -159,7 +159,7 @@ class DuplexStream:
 
     # ---- moving samples ----
 
-    def periods(self, count: int | None = None) -> Iterator[tuple[_Array, _Array]]:
+    def periods(self, count: int | None = None) -> Generator[tuple[_Array, _Array]]:
         """Period by period, what was captured (read-only) and what is to be played (to be filled).
 
         Starts both. As the loop turns both are handed to the card; a turn that is left by ``break`` or an exception

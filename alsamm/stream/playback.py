@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -157,7 +157,7 @@ class PlaybackStream(DeviceStream, Awaitable[AsyncPlayback]):
         yield view
         self._commit(view)
 
-    def periods(self, count: int | None = None) -> Iterator[_Array]:
+    def periods(self, count: int | None = None) -> Generator[_Array]:
         """Blocks of a period each, to be filled: committed as the loop turns; ``count`` of them, or for ever.
 
         Each is a view of the card's own memory where there is a ring and no conversion, so fill it before the next
