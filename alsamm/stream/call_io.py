@@ -14,12 +14,11 @@ from alsamm.checks import seconds_of
 from alsamm.direct.block_io import is_array, require_target, require_unmasked
 from alsamm.enums import Access, Direction, State
 from alsamm.samples import as_frames
-from alsamm.stream.call_timeline import MOVING, NAP, CallTimeline
+from alsamm.stream.call_timeline import NAP, CallTimeline
 from alsamm.stream.staging import Staging
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
-    from typing_extensions import Self
 
     from alsamm.alsalib import PCM
     from alsamm.device import Geometry
@@ -36,8 +35,7 @@ class CallIO(CallTimeline):
     """What playback and capture share: MmapIO's face for PCMs that cannot be mapped (plughw, default, null, …).
 
     Samples go by snd_pcm_writei and snd_pcm_readi, never more than snd_pcm_avail tells, so no transfer sleeps; who is
-    to wait sleeps in snd_pcm_wait without the GIL. Leaving ``with`` normally drains a playback and drops a capture;
-    leaving by an exception drops. The PCM stays open.
+    to wait sleeps in snd_pcm_wait without the GIL. The PCM stays open.
 
     ``pcm`` must be non-blocking and configured for RW_INTERLEAVED, by whatever road it goes; it must not be used for
     anything else meanwhile. ``dtype`` and ``dither`` are MmapIO's.
@@ -252,13 +250,6 @@ class CallIO(CallTimeline):
         """Hold or go on (snd_pcm_pause). Raises UnsupportedError where that cannot be (HwParams.can_pause)."""
         self._pcm.pause(enable)
 
-    def resume(self) -> None:
-        """Go on after the system was suspended (snd_pcm_resume). Raises UnsupportedError: then ``prepare``."""
-        self._pcm.resume()
-
-    def silence(self) -> None:
-        """Nothing: alsa-lib shows no ring that could be made silent."""
-
     # ---- lifetime ----
 
     @property
@@ -269,38 +260,6 @@ class CallIO(CallTimeline):
     def close(self) -> None:
         """Let go of the PCM, which stays open and as it is. Twice is harmless."""
         self._closed = True
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        try:
-            if not self.closed:
-                self._finish(drop=kind is not None)
-        except errors.AlsaError:
-            if kind is None:  # else the error that is under way says more than that the card stopped with it
-                raise
-        finally:
-            self.close()
-
-    def _finish(self, *, drop: bool) -> None:
-        """Leave ``with``: a playback that holds frames is drained, anything else that moves is dropped."""
-        state = self.state
-        if state in (*MOVING, State.PAUSED, State.PREPARED):
-            if not drop and self._DIRECTION is Direction.PLAYBACK and state is not State.PAUSED:
-                self.drain()
-            else:
-                self.drop()
-
-    def __repr__(self) -> str:
-        name = type(self).__name__
-        if self.closed:
-            return f"<{name} closed>"
-        g = self._geometry
-        return (
-            f"<{name} {self._label!r} {self.state} {g.format} {g.rate} Hz x {g.channels}, "
-            f"{g.period_size}/{g.buffer_size} frames, {self.transport}>"
-        )
 
     # ---- helpers ----
 

@@ -43,10 +43,10 @@ def out_of(path: Path) -> str:
 def test_what_is_written_is_what_the_device_gets(io: Open, tmp_path: Path) -> None:
     path = tmp_path / "heard.raw"
     block = ramp(5_000)
-    with io(into(path), "playback") as out:
-        assert out.write_all(block) == 5_000 == out.frames_done == out.frame
-        assert str(out.transport) == "alsa-lib"
-        out.device.close()
+    out = io(into(path), "playback")
+    assert out.write_all(block) == 5_000 == out.frames_done == out.frame
+    assert str(out.transport) == "alsa-lib"
+    out.device.close()
     assert (np.fromfile(path, "i2").reshape(-1, 2) == block).all()
 
 
@@ -117,9 +117,10 @@ def test_another_rate_into_a_file(io: Open, tmp_path: Path) -> None:
     path = tmp_path / "heard.raw"
     seconds = np.arange(44_100) / 44_100
     tone = np.sin(2 * np.pi * 1_000 * seconds).astype("f4") * np.float32(0.5)
-    with io(into(path, rate="48000"), "playback", rate=44_100, period_size=441, buffer_size=1_764, dtype="f4") as out:
-        assert out.write_all(np.stack([tone, tone], axis=1)) == 44_100
-        assert 0 <= out.frame - out.position().frame <= out.buffer_size
+    out = io(into(path, rate="48000"), "playback", rate=44_100, period_size=441, buffer_size=1_764, dtype="f4")
+    assert out.write_all(np.stack([tone, tone], axis=1)) == 44_100
+    assert 0 <= out.frame - out.position().frame <= out.buffer_size
+    out.drain()
     out.device.close()
     heard = np.fromfile(path, "i2").reshape(-1, 2)[:, 0]
     assert abs(len(heard) - 48_000) <= 2 * 1024

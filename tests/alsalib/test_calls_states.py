@@ -13,7 +13,6 @@ import pytest
 
 import alsamm
 from alsamm import State, sim
-from alsamm.stream.calls import CallPlayback
 from tests.alsalib.conftest import ramp, state
 
 Open = Callable[..., Any]
@@ -46,10 +45,8 @@ def test_states_of_a_playback(io: Open, name: str) -> None:
     with pytest.raises(alsamm.StateError, match="nothing to recover from"):
         out.recover()
     out.drop()
-    assert "alsa-lib" in repr(out)
     out.close()
     out.close()
-    assert "closed" in repr(out)
     for use in (out.avail, out.drain, out.position, lambda: out.write(ramp(4)), lambda: out.commit(0)):
         with pytest.raises(alsamm.ClosedError):
             use()
@@ -80,22 +77,6 @@ def test_the_pcm_may_be_closed_first(io: Open) -> None:
     assert out.geometry.rate == 48_000
     with pytest.raises(alsamm.ClosedError):
         out.write(ramp(4))
-
-
-@pytest.mark.parametrize("clock", ["auto", "realtime"])
-def test_leaving_plays_to_the_end_or_stops(io: Open, clock: Any) -> None:
-    with sim.Card("left", clock=clock, speed=10.0) as card:
-        with io(card.device, "playback", start_threshold="boundary") as out:
-            out.write(ramp(700))
-        assert out.closed
-        assert (card.played()[:700] == ramp(700)).all()
-        out.device.prepare()
-        again = CallPlayback(out.device)
-        again.write(ramp(700))
-        with pytest.raises(KeyError), again:
-            raise KeyError
-        assert out.device.state is State.SETUP
-        assert len(card.played()) < 1_400
 
 
 def test_a_drained_capture_keeps_what_it_has(io: Open, still: sim.Card) -> None:
