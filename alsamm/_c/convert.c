@@ -10,6 +10,11 @@
 #include <arm_neon.h>
 #endif
 
+/* The 387 computes in more bits than a float has, and so rounds otherwise than convert.h says. numpy needs SSE2 too. */
+#if defined __i386__ && !defined __SSE2_MATH__ && !defined __clang__
+#pragma GCC target("sse2,fpmath=sse")
+#endif
+
 #include "convert.h"
 #include "convert_sample.h"
 
