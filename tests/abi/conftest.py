@@ -11,7 +11,7 @@ from tests.abi.abis import NARROW, ROOT, compile_c
 
 sys.path.insert(0, str(ROOT))
 
-from build_ffi import COMPILE_ARGS, SOURCES  # noqa: E402 -- not in a package
+from build_ffi import COMPILE_ARGS, SOURCES
 
 # What needs alsa-lib, which is here for the machine's own ABI alone.
 NOT_HERE = ("alsalib.c", "sim_plugin.c")

@@ -17,7 +17,9 @@ HEADERS = """
 
 
 def assertions(abi: str) -> list[str]:
-    lines = [f'_Static_assert(SNDRV_PCM_IOCTL_{name} == {number:#x}u, "{name}");' for name, number in ioctls(abi).items()]
+    lines = [
+        f'_Static_assert(SNDRV_PCM_IOCTL_{name} == {number:#x}u, "{name}");' for name, number in ioctls(abi).items()
+    ]
     for name, (size, fields) in structs(abi).items():
         lines.append(f'_Static_assert(sizeof(struct snd_pcm_{name}) == {size}, "{name}");')
         lines += [
