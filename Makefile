@@ -12,17 +12,20 @@ SOUND ?= /usr/share/sounds/alsa/Front_Center.wav
 WORKERS ?= 4 # more than cores: most cases wait
 C_SOURCES := $(wildcard alsamm/_c/*.c alsamm/_c/*.h alsamm/_c/*.cdef) build_ffi.py setup.py pyproject.toml
 
-.PHONY: demo test check unit bench bench-kernel lab lab-6.1 lab-6.12 lab-arm64 lab-busy clean
+.PHONY: demo test check check-c unit bench bench-kernel lab lab-6.1 lab-6.12 lab-arm64 lab-busy clean
 
 demo: $(VENV)/.built
 	$(BIN)/python -m alsamm demo $(SOUND)
 
 test: check unit lab
 
-check: $(VENV)/.checkers
+check: check-c
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/pyright
+
+check-c: $(VENV)/.checkers
+	PYTHON=$(BIN)/python tools/check-c
 
 unit: $(VENV)/.checkers
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not alone"

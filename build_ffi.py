@@ -58,9 +58,11 @@ int alsamm_hide_ring_from_children(snd_pcm_t *pcm);
 # The interpreter's own flags may be missing or replaced by CFLAGS, and the hot path is only fast when it is inlined.
 # Of those for arithmetic the first keeps a product and a sum two roundings on every machine, as the samples' conversion
 # is defined; the others, for nobody here reads errno or exceptions of arithmetic, let loops over floats become vectors.
+# Offsets have 64 bits, for the pages lie at 2 GiB (rule C1), which is negative in 32.
 COMPILE_ARGS = [
     "-O3",
     "-std=gnu11",
+    "-D_FILE_OFFSET_BITS=64",
     "-ffp-contract=off",
     "-fno-math-errno",
     "-fno-trapping-math",

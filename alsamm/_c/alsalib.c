@@ -13,6 +13,7 @@ int alsamm_hide_ring_from_children(snd_pcm_t *pcm);
 
 /* It prints its complaints on stderr, where they help nobody and frighten users; here they go to Python's logging. */
 
+__attribute__((format(printf, 5, 6)))
 static void on_message(const char *file, int line, const char *function, int error, const char *format, ...)
 {
     char text[512];

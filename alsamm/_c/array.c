@@ -27,7 +27,7 @@ static int reach(const struct alsamm_block *block, unsigned int channels, unsign
     long along[2];
 
     *low = 0;
-    *high = width;
+    *high = (long)width;
     if (__builtin_mul_overflow(block->frames - 1, block->frame_stride, &along[0]) ||
         __builtin_mul_overflow((long)channels - 1, block->channel_stride, &along[1]))
         return 0;

@@ -10,6 +10,11 @@
 #include <arm_neon.h>
 #endif
 
+/* The 387 computes in more bits than a float has, and so rounds otherwise than convert.h says. numpy needs SSE2 too. */
+#if defined __i386__ && !defined __SSE2_MATH__ && !defined __clang__
+#pragma GCC target("sse2,fpmath=sse")
+#endif
+
 #include "convert.h"
 #include "convert_sample.h"
 
@@ -182,15 +187,15 @@ enum { MOST_INDEX_STEP = 1 << 24 }; /* so that a run's last index is not so far 
 enum { BLOCK = 128 }; /* samples on the stack: small beside the first cache, large beside a loop's ends */
 
 /* All indices of a loop have one upper half (noise.key), so a run is cut where that changes. */
-static long same_upper_half(unsigned long index, long index_step, long samples)
+static long same_upper_half(unsigned long long index, long index_step, long samples)
 {
-    while (((index + (unsigned long)(samples - 1) * (unsigned long)index_step) ^ index) >> 16 >> 16)
+    while (((index + (unsigned long long)(samples - 1) * (unsigned long long)index_step) ^ index) >> 32)
         samples /= 2;
     return samples;
 }
 
 void convert_run(const struct alsamm_converter *converter, char *to, long to_step, const char *from, long from_step,
-                 long samples, unsigned long index, long index_step)
+                 long samples, unsigned long long index, long index_step)
 {
     const struct level *level = converter->level;
     const struct alsamm_sample *source = &converter->from, *target = &converter->to;
@@ -205,8 +210,8 @@ void convert_run(const struct alsamm_converter *converter, char *to, long to_ste
         if (converter->dithers) {
             part = same_upper_half(index, index_step, part);
             noise.first = (uint32_t)index;
-            noise.key = hash((uint32_t)(index >> 16 >> 16));
-            index += (unsigned long)part * (unsigned long)index_step;
+            noise.key = hash((uint32_t)(index >> 32));
+            index += (unsigned long long)part * (unsigned long long)index_step;
         }
         if (fetch)
             level->fetch(fetched, from, from_step, part, converter->from_kind);
@@ -219,7 +224,7 @@ void convert_run(const struct alsamm_converter *converter, char *to, long to_ste
 }
 
 int fast_convert(const struct alsamm_converter *converter, char *to, long to_step, const char *from, long from_step,
-                 long samples, unsigned long index, long index_step)
+                 long samples, unsigned long long index, long index_step)
 {
     if (!converter || !converter->level || samples < 0 || (samples && (!to || !from)))
         return -EINVAL;

@@ -28,6 +28,6 @@
 /* fast_convert of what fast_converter found good, without its checks. to and from may lie at any address and must not
  * overlap; every sample is read once and written once, in order (rule C11). */
 void convert_run(const struct alsamm_converter *converter, char *to, long to_step, const char *from, long from_step,
-                 long samples, unsigned long index, long index_step);
+                 long samples, unsigned long long index, long index_step);
 
 #endif

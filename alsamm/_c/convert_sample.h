@@ -30,6 +30,13 @@ INLINE int32_t left(uint32_t sample, int shift, uint32_t flip)
     return (int32_t)((sample << shift) ^ flip);
 }
 
+/* A value as its format has it: offset is 0, or what unsigned samples are moved up by. Modulo 2^32, so that the top bit of 32
+ * may be moved too. */
+INLINE uint32_t moved(int32_t value, uint32_t offset)
+{
+    return (uint32_t)value + offset;
+}
+
 /* To 32 - shift bits, 16 or fewer. noise is in 2^-16 of a step. The sum stays in two halves, so it cannot overflow. */
 INLINE int32_t narrow(int32_t sample, int shift, int32_t noise)
 {

@@ -83,8 +83,11 @@ int direct_look_around(struct alsamm_ring *ring, int fresh, int kept, struct vie
 
 static void store_appl_ptr(control_page *control, unsigned long value)
 {
-#if defined(__x86_64__) || defined(__i386__)
-    __builtin_ia32_sfence(); /* the ring may be write-combining, which a release store does not order (rule K2) */
+    /* The ring may be write-combining, which a release store does not order (rule K2). */
+#if defined(__x86_64__)
+    __builtin_ia32_sfence();
+#elif defined(__i386__)
+    __atomic_thread_fence(__ATOMIC_SEQ_CST); /* a locked instruction: not each of these has sfence */
 #endif
     __atomic_store_n(&control->appl_ptr, value, __ATOMIC_RELEASE);
 }

@@ -57,7 +57,7 @@ static void set_padding(const struct alsamm_ring *ring, char *samples, unsigned 
 /* The run's samples, to or from one area, through the converter. `sample` numbers the run's first sample in the stream, and
  * `apart` the next one's distance, so that dither does not depend on how a stream was cut into calls. */
 static void convert_samples(const struct alsamm_ring *ring, char *in_ring, long ring_step, char *in_block, long block_step,
-                            unsigned long samples, unsigned long sample, long apart)
+                            unsigned long samples, unsigned long long sample, long apart)
 {
     if (ring->capture)
         convert_run(ring->converter, in_block, block_step, in_ring, ring_step, (long)samples, sample, apart);
@@ -73,13 +73,14 @@ static void move_span(const struct alsamm_ring *ring, unsigned long offset, unsi
     const struct alsamm_area *areas = ring->areas;
     const struct alsamm_block *block = &ring->block;
     unsigned int channels = ring->channels;
+    unsigned long long sample = (unsigned long long)position * channels;
     size_t width = ring->sample_bytes, frame_bytes = width * channels, item = ring->item_bytes;
 
     if (ring->contiguous && block->frame_stride == (long)(item * channels) &&
         (block->channel_stride == (long)item || channels == 1)) {
         char *at = areas[0].base + offset * frame_bytes;
         if (ring->converter)
-            convert_samples(ring, at, (long)width, samples, (long)item, frames * channels, position * channels, 1);
+            convert_samples(ring, at, (long)width, samples, (long)item, frames * channels, sample, 1);
         else if (ring->capture)
             memcpy(samples, at, frames * frame_bytes);
         else
@@ -90,8 +91,7 @@ static void move_span(const struct alsamm_ring *ring, unsigned long offset, unsi
         char *at = areas[c].base + offset * areas[c].step;
         char *of_channel = samples + (long)c * block->channel_stride;
         if (ring->converter)
-            convert_samples(ring, at, (long)areas[c].step, of_channel, block->frame_stride, frames, position * channels + c,
-                            channels);
+            convert_samples(ring, at, (long)areas[c].step, of_channel, block->frame_stride, frames, sample + c, (long)channels);
         else if (ring->capture)
             copy_samples(of_channel, block->frame_stride, at, (long)areas[c].step, frames, ring->sample_bytes);
         else

@@ -98,7 +98,7 @@ int fast_converter(struct alsamm_converter *converter, int simd);
 int fast_simd(void);
 /* Samples of one run; steps in bytes. index and index_step: which random number a sample's dither is made of. */
 int fast_convert(const struct alsamm_converter *converter, char *to, long to_step, const char *from, long from_step,
-                 long samples, unsigned long index, long index_step);
+                 long samples, unsigned long long index, long index_step);
 
 /* ---- pages.c, ring.c, array.c, samples.c, blocking.c, wait.c: pointers and samples ---- */
 

@@ -1,0 +1,111 @@
+"""The tools that watch our C at work: how each is built in, what it is told, and which tests run under it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+__all__ = ["SMOKE", "TOOLS", "Tool"]
+
+HOST = ("tests/unit", "tests/alsalib", "tests/contract", "tests/cli", "tests/examples")
+
+# Under every tool, or the one named, and why.
+LEFT_OUT = {
+    "tests/contract/test_system_calls.py": "strace counts the tool's own calls",
+    "tests/unit/test_gil.py": "times how long a call keeps the GIL",
+    "tests/unit/test_realtime_memory.py": "locks all memory, of which a tool has terabytes reserved",
+}
+
+SMOKE = ("tests/unit/test_ring.py", "tests/unit/test_sim_card.py", "tests/unit/test_sim_states.py",
+         "tests/unit/test_sim_mapping.py", "tests/unit/test_block_io.py", "tests/unit/test_whole_blocks.py",
+         "tests/unit/test_native_thread.py")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Tool:
+    """One tool. ``flags`` are the compiler's, ``preload`` what must be there before Python, ``prefix`` what runs it.
+
+    ``faults`` are those of planted.c that it must find. ``{log}`` stands for the folder of its reports.
+    """
+
+    name: str
+    faults: tuple[str, ...]
+    flags: tuple[str, ...] = ("-g",)
+    preload: tuple[str, ...] = ()
+    prefix: tuple[str, ...] = ()
+    options: dict[str, str] = field(default_factory=dict)
+    tests: tuple[str, ...] = HOST
+    left_out: dict[str, str] = field(default_factory=dict)
+    symbol: str = ""
+    """What its instrumentation calls; empty where it needs none."""
+
+    def environment(self, tree: Path, log: Path) -> dict[str, str]:
+        """For a process that is to be watched."""
+        libraries = [
+            subprocess.run(["gcc", f"-print-file-name={name}"], capture_output=True, text=True, check=True).stdout
+            for name in self.preload
+        ]
+        return {
+            **os.environ,
+            "PYTHONPATH": str(tree),
+            "PYTHONMALLOC": "malloc",  # so that each object of Python's is a piece of memory of its own
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "ALSAMM_REPORTS": str(log),
+            "LD_PRELOAD": " ".join(library.strip() for library in libraries),
+            **{name: value.format(log=log) for name, value in self.options.items()},
+        }
+
+    def command(self, log: Path) -> list[str]:
+        """What begins a command line, as far as the interpreter."""
+        return [*(part.format(log=log) for part in self.prefix), sys.executable]
+
+    def ignored(self) -> dict[str, str]:
+        """Tests left out, and why."""
+        return {**LEFT_OUT, **self.left_out}
+
+
+TOOLS = {
+    tool.name: tool
+    for tool in (
+        Tool(
+            "asan",
+            faults=("overflow", "undefined", "leak"),
+            flags=(
+                "-g", "-fno-omit-frame-pointer", "-fno-sanitize-recover=all",
+                "-fsanitize=address,undefined,float-cast-overflow,float-divide-by-zero",
+            ),
+            preload=("libasan.so", "libubsan.so"),
+            options={
+                "ASAN_OPTIONS": "log_path={log}/asan:detect_stack_use_after_return=1:allocator_may_return_null=1"
+                ":detect_leaks=1:leak_check_at_exit=0:malloc_context_size=8",
+                "UBSAN_OPTIONS": "print_stacktrace=1",
+            },
+            symbol="__asan_report",
+        ),
+        Tool(
+            "tsan",
+            faults=("race",),
+            # Fences alone it does not understand (direct_read's, an anchor's), but those order atomic accesses.
+            flags=("-g", "-fno-omit-frame-pointer", "-fsanitize=thread", "-Wno-tsan"),
+            preload=("libtsan.so",),
+            options={"TSAN_OPTIONS": "log_path={log}/tsan:exitcode=0:history_size=4:die_after_fork=0"},
+            # What has threads: the realtime card's, native callbacks, Status beside a writer, close beside a wait.
+            tests=("tests/unit", "tests/contract"),
+            left_out={"tests/unit/test_convert.py": "one thread, and long"},
+            symbol="__tsan_func_entry",
+        ),
+        Tool(
+            "valgrind",
+            faults=("overflow", "uninitialised"),
+            prefix=(
+                "valgrind", "--quiet", "--tool=memcheck", "--num-callers=12", "--error-exitcode=0",
+                "--log-file={log}/valgrind.%p", "--suppressions=/usr/lib/valgrind/python3.supp",
+            ),
+            # 30 times slower: what moves samples and pointers.
+            tests=("tests/unit/test_sim_sync_ptr.py", "tests/unit/test_sim_mapping.py", "tests/unit/test_whole_blocks.py"),
+        ),
+    )
+}  # fmt: skip
