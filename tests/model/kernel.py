@@ -112,7 +112,7 @@ class Stream:
             while elapsed - (turn + place - old) > t.buffer // 2:
                 turn += t.buffer
         new = turn + place
-        if new == old:
+        if new % t.boundary == old:  # also a whole turn of the pointers, which only so small a boundary has
             return 0
         self.silence(new)
         if interrupt:

@@ -289,6 +289,7 @@ def _may_sleep(session: Session, side: Side, *, recover: bool = False) -> bool:
         not session.model.stands_still
         and not t.no_period_wakeup
         and stream.state is not State.PAUSED
+        and not (stream.state is State.SUSPENDED and stream.suspended_state is State.PAUSED)
         and stream.avail_min <= 2 * t.buffer
         and (len(stream.group) == 1 or stream.group[1].stop_threshold >= t.buffer)
         # Else there is an xrun before each wake-up.
@@ -417,6 +418,22 @@ def link(session: Session, side: Side, _a: int, _b: int) -> None:
 @_often(1)
 def unlink(session: Session, side: Side, _a: int, _b: int) -> None:
     session.both(side, lambda: session.model.unlink(side.stream), side.pcm.unlink)
+
+
+@_often(16)
+def begin(session: Session, side: Side, a: int, b: int) -> None:
+    """Whatever was: prepared, something in the ring, and started, so that random walks do not end in the first xrun."""
+    if side.stream.state is State.RUNNING or session.model.powered_off:
+        return
+    if side.stream.state in (State.DRAINING, State.PAUSED):
+        drop(session, side, a, b)
+    fault_freeze(session, side, 1, 0)
+    prepare(session, side, a, b)
+    if side.stream.capture:
+        start(session, side, a, b)
+    else:
+        frames = session.new_frames(session.plan.traits.buffer)
+        session.both(side, lambda: side.model.write(frames), lambda: side.ring.write(samples(frames, CHANNELS)))
 
 
 # ---- asking ----
@@ -579,7 +596,7 @@ class _AnyXrun(Exception):  # noqa: N818
 
 @_often(2)
 def avail_min(session: Session, side: Side, a: int, b: int) -> None:
-    value = a % (session.plan.traits.buffer + 2) if b % 4 else 2 * session.plan.traits.buffer
+    value = a % (session.plan.traits.buffer + 2) if b % 4 else session.plan.traits.buffer + 1
     target = side.ring if b & 1 else side.ring.control
 
     def expected() -> None:

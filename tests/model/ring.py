@@ -366,7 +366,7 @@ class ModelRing:
         if s.state is State.XRUN:
             return
         lost, frame = s.avail, self.frame
-        self.set_appl_ptr(s.hw_ptr)
+        s.appl_ptr = s.hw_ptr  # where the card knows no rewinds in steps that it takes (rule D4)
         self.anchor = (frame + lost, s.appl_ptr)
         self.accounts.append(Account("xrun", frame, frame + lost, lost, 0))
 
