@@ -6,6 +6,7 @@ frames' own numbers, from 1 on.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -89,23 +90,34 @@ class PlayLedger(Ledger):
         for what in self.heard_of[before:]:
             if went_on(what):
                 continue
-            if what.frame + what.lost > begin:
-                self.numbers.append((begin, what.frame + what.lost))
+            self._ran(begin, what.frame + what.lost)
             begin = what.resumed + what.silence
-        self.numbers.append((begin, out.frame))
+        self._ran(begin, out.frame)
         self.total += done
         assert sum(end - first for first, end in self.numbers) == self.total == out.stats.frames, how
+
+    def _ran(self, begin: int, end: int) -> None:
+        if end > begin:
+            if self.numbers and self.numbers[-1][1] == begin:
+                begin = self.numbers.pop()[0]
+            self.numbers.append((begin, end))
+
+    def reported_lost(self) -> Iterator[tuple[int, int]]:
+        """First and end of the values that were."""
+        gone = [(what.frame, what.frame + what.lost) for what in self.heard_of if not went_on(what)]
+        value = 1
+        for begin, end in self.numbers:
+            for first, last in gone:
+                if max(first, begin) < min(last, end):
+                    yield value + max(first, begin) - begin, value + min(last, end) - begin
+            value += end - begin
 
     def close(self) -> None:
         """Drain, and hold what was played against what was written and what was reported."""
         with self.out:
             pass  # which drains
         stats, tape = self.out.stats, self.card.played()[:, 0]
-        ours = {number: index + 1 for index, number in enumerate(n for run in self.numbers for n in range(*run))}
-        lost: set[int] = set()
-        for what in self.heard_of:
-            if not went_on(what):
-                lost |= {ours[n] for n in range(what.frame, what.frame + what.lost) if n in ours}
+        lost = {value for run in self.reported_lost() for value in range(*run)}
         played = tape[tape != 0]
         assert (np.diff(played) > 0).all(), "a frame was played twice, or before its turn"
         missing = set(range(1, self.total + 1)) - set(played.tolist())
