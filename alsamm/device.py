@@ -48,6 +48,18 @@ class Holder(Protocol):
         """Make ready to start; what is not committed must be silent, and what was counted is to be remembered."""
         ...
 
+    def reset(self) -> None:
+        """Forget what is buffered, and count on."""
+        ...
+
+    def rewind(self, frames: int) -> int:
+        """Take frames back, and their numbers."""
+        ...
+
+    def forward(self, frames: int) -> int:
+        """Skip frames, and their numbers."""
+        ...
+
     def drain(self, timeout: float | None = None) -> None:
         """Play what is committed, then stop, with silence behind the last frame (rule J3)."""
         ...

@@ -112,6 +112,22 @@ static int look_until_movable(struct loop *loop, struct view *now, unsigned long
     }
 }
 
+/* Rule D4: a card that knows no rewinds takes no step of more than the ring. */
+static int skip_to(struct alsamm_ring *ring, unsigned long from, unsigned long to)
+{
+    int error = direct_set_appl_ptr(ring, to);
+
+    if (error != -EINVAL)
+        return error;
+    do {
+        unsigned long left = ring_avail(1, to, from, ring->buffer_size, ring->boundary);
+
+        from = ring_advance(from, left < ring->buffer_size ? left : ring->buffer_size, ring->boundary);
+        error = direct_set_appl_ptr(ring, from);
+    } while (error == 0 && from != to);
+    return error;
+}
+
 /* A capture that nothing stops (stop_threshold at the boundary) wrote over what we had not read: all of it is lost. */
 static int after_overrun(struct loop *loop)
 {
@@ -131,10 +147,12 @@ static int after_overrun(struct loop *loop)
                                         .lost = ring_avail(1, now.hw_ptr, now.appl_ptr, ring->buffer_size, ring->boundary)};
     what.resumed = what.frame + (long long)what.lost;
     direct_unanchor(ring);
-    error = direct_set_appl_ptr(ring, now.hw_ptr);
-    direct_anchor(ring, what.resumed, now.hw_ptr);
-    if (error < 0)
+    error = skip_to(ring, now.appl_ptr, now.hw_ptr);
+    if (error < 0) {
+        direct_anchor(ring, ring->anchor.frame, ring->anchor.pointer);
         return error;
+    }
+    direct_anchor(ring, what.resumed, now.hw_ptr);
     direct_interrupted(ring, &what);
     return ring->recover == ALSAMM_RECOVER_AND_TELL ? -ERESTART : 0;
 }

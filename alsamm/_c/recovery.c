@@ -60,11 +60,15 @@ static long long ahead(const struct alsamm_ring *ring, unsigned long hw_ptr, uns
     return distance;
 }
 
-long long fast_frame(struct alsamm_ring *ring)
+/* A number may be below 0, where a capture was rewound to before its first frame: so it is no result. */
+int fast_frame(struct alsamm_ring *ring, long long *frame)
 {
     long long appl_ptr = fast_appl_ptr(&ring->pages);
 
-    return appl_ptr < 0 ? appl_ptr : direct_frame(ring, (unsigned long)appl_ptr);
+    if (appl_ptr < 0)
+        return (int)appl_ptr;
+    *frame = direct_frame(ring, (unsigned long)appl_ptr);
+    return 0;
 }
 
 int fast_set_frame(struct alsamm_ring *ring, long long frame)

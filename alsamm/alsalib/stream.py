@@ -44,6 +44,11 @@ class PcmStream:
         raise NotImplementedError
 
     @property
+    def _mover(self) -> Holder | Road:
+        """Through whom appl_ptr goes elsewhere than forward: a mapped ring counts its frames (design decision 17)."""
+        return self._held() or self._road
+
+    @property
     def name(self) -> str:
         """What was opened."""
         return self._open.name
@@ -78,10 +83,7 @@ class PcmStream:
 
         A mapped playback ring is filled with silence first, as the kernel leaves in it what was there.
         """
-        if (holder := self._held()) is not None:
-            holder.prepare()
-        else:
-            self._road.prepare()
+        self._mover.prepare()
 
     def start(self) -> None:
         """Start (snd_pcm_start). StateError outside PREPARED; Underrun when there is nothing to play (rule G)."""
@@ -112,15 +114,15 @@ class PcmStream:
 
     def reset(self) -> None:
         """Forget what is buffered, without stopping (snd_pcm_reset)."""
-        self._road.reset()
+        self._mover.reset()
 
     def rewind(self, frames: int) -> int:
         """Take back up to ``frames`` that were written; gives how many could be (snd_pcm_rewind, rule E7)."""
-        return self._road.rewind(frames)
+        return self._mover.rewind(frames)
 
     def forward(self, frames: int) -> int:
         """Skip up to ``frames``; gives how many could be (snd_pcm_forward)."""
-        return self._road.forward(frames)
+        return self._mover.forward(frames)
 
     def hwsync(self) -> None:
         """Ask the card where it is (snd_pcm_hwsync). May itself find the xrun."""

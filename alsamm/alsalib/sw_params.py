@@ -175,6 +175,10 @@ def install(sw: SwParams) -> None:
     for name, value in sw.changes.items():
         _give(sw.pcm, params, name, value)
     code = lib.snd_pcm_sw_params(sw.pcm.handle, params)
+    if code == -errno.EPIPE:
+        # The kernel has taken them and then found an xrun (snd_pcm_update_state), which the next call tells. alsa-lib
+        # thinks that they were refused; of a stream that stands they are not.
+        code = lib.snd_pcm_sw_params(sw.pcm.handle, params)
     if code == -errno.EINVAL:
         wished = ", ".join(f"{name} {value}" for name, value in sw.changes.items())
         message = (

@@ -38,7 +38,9 @@ class TimelineIO(ViewIO):
 
         Frames that were lost count, and so does the silence that a recovery began anew with.
         """
-        return self._check(lib.fast_frame(self._ring), "frame")
+        out = ffi.new("long long *")
+        self._check(lib.fast_frame(self._ring, out), "frame")
+        return int(out[0])
 
     def set_frame(self, frame: int) -> None:
         """Count on from another number. Synchronization: as writing and reading."""
