@@ -9,7 +9,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from alsamm import errors
-from alsamm._c._native import ffi, lib
+from alsamm._c import missing
+
+try:
+    from alsamm._c._native import ffi, lib
+except ImportError as error:
+    raise missing.explained(error) from error
 
 __all__ = ["CAPTURE_FAILURES", "FAILURES", "PLAYBACK_FAILURES", "check", "failure", "ffi", "lib", "string"]
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tests.bench import kernel_page
 from tests.bench.kernel_guest import PERIODS, RESULTS
-from tests.kernel.images import cache_folder
+from tools.roots import cache_folder
 
 _DOCS = Path(__file__).resolve().parents[2] / "docs" / "benchmarks"
 _ALL = ",".join(PERIODS)

@@ -14,6 +14,7 @@ from types import FrameType
 
 from tests.kernel import devices as lab_devices
 from tests.kernel import guest, images, table
+from tools import roots
 
 _PROJECT = Path(__file__).resolve().parents[2]
 _TESTS = "tests/contract,tests/kernel/test_end_to_end.py"
@@ -62,7 +63,7 @@ def _results_folder(asked: Path | None, arch: str, kernel: str) -> Path:
             raise images.LabError(f"{asked} is not empty")
         asked.mkdir(parents=True, exist_ok=True)
         return asked.resolve()
-    runs = images.cache_folder() / "runs"
+    runs = roots.cache_folder() / "runs"
     runs.mkdir(exist_ok=True)
     for old in sorted(runs.iterdir(), key=lambda path: path.stat().st_mtime)[: -_KEPT_RUNS + 1]:
         shutil.rmtree(old, ignore_errors=True)
@@ -153,7 +154,7 @@ def main() -> int:
     signal.signal(signal.SIGHUP, _stop)
     try:
         return _run(arguments)
-    except (images.LabError, lab_devices.UnknownDeviceError) as error:
+    except (roots.RootError, lab_devices.UnknownDeviceError) as error:
         print(f"lab: FAILED: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -8,8 +8,9 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.kernel import cross
-from tests.kernel.images import Image, cache_folder
+from tests.kernel.images import Image
+from tools import cross
+from tools.roots import cache_folder
 
 _BUILD_FILES = ("setup.py", "build_ffi.py", "pyproject.toml")
 _NOT_SOURCES = {".so", ".o", ".pyc", ".pyi"}
@@ -45,7 +46,7 @@ def hand_over(image: Image, checkout: Path, lab: Path) -> None:
         return
     made = lab / "extension.tar"
     try:
-        cross.build(checkout, image.root, made)
+        cross.extension(checkout, image.root, made)
     except cross.CrossError as error:
         made.unlink(missing_ok=True)
         print(f"lab: the guest must compile the extension, which takes minutes: {error}", flush=True)

@@ -20,7 +20,8 @@ from pathlib import Path
 from tests.kernel import devices as lab_devices
 from tests.kernel import extension, initramfs
 from tests.kernel.devices import Device
-from tests.kernel.images import Image, need
+from tests.kernel.images import Image
+from tools.roots import need
 
 GUEST_RESULTS = "/run/lab/results"
 _HERE = Path(__file__).parent

@@ -1,24 +1,19 @@
-"""What a guest boots from: Debian's own kernels and, for arm64, a root; fetched once, kept in a cache.
-
-The cache is ``${XDG_CACHE_HOME:-~/.cache}/alsamm-lab``. Every entry is built in a temporary folder
-beside it and renamed into place, so that it is whole or not there at all.
-"""
+"""What a guest boots from: Debian's own kernels and, for arm64, a root; fetched once and kept (tools/roots.py)."""
 
 from __future__ import annotations
 
 import compileall
 import hashlib
-import os
 import platform
 import re
-import shutil
 import subprocess
 import sys
-import tempfile
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from py_compile import PycInvalidationMode
+
+from tools import roots
+from tools.roots import RootError, cache_folder, cached, need, run
 
 ARM64_SUITE = "bookworm"
 _ARM64_PACKAGES = (
@@ -53,7 +48,7 @@ _ARM64_TOUCHES = 1
 """Raised when :func:`_finish_arm64_root` changes, so that older roots are made anew."""
 
 
-class LabError(Exception):
+class LabError(RootError):
     """The lab cannot run here; the text says what to do about it."""
 
 
@@ -77,22 +72,6 @@ class Image:
         return self.root == Path("/")
 
 
-def cache_folder() -> Path:
-    """Where the lab keeps what it fetched and what it ran, made if need be."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    folder = Path(base) / "alsamm-lab"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-def need(program: str, package: str) -> str:
-    """The path of ``program``, or an error that names the Debian ``package`` to install."""
-    path = shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
-    if path is None:
-        raise LabError(f"{program} is not installed: apt-get install {package} (all: tests/kernel/packages.txt)")
-    return path
-
-
 def prepare(arch: str, series: str, *, refresh: bool = False) -> Image:
     """The image of the guest ``arch`` with a kernel of ``series`` ("6.1"), fetched unless it is cached."""
     if arch == "amd64":
@@ -112,35 +91,15 @@ def _prepare_amd64(series: str, *, refresh: bool) -> Image:
 def _prepare_arm64(series: str, *, refresh: bool) -> Image:
     kernel = "linux-image-arm64" if series == "6.1" else f"linux-image-{series}-arm64"
     packages = [*_ARM64_PACKAGES, kernel]
-    # Nothing is run in the root, so no privilege is needed to make it.
-    mode = "root" if os.geteuid() == 0 else "chrootless"
     recipe = hashlib.sha256(f"{ARM64_SUITE} {_ARM64_TOUCHES} {packages}".encode()).hexdigest()[:12]
 
     def make(folder: Path) -> None:
-        mmdebstrap = need("mmdebstrap", "mmdebstrap")
         print(f"lab: making the arm64 root ({ARM64_SUITE}, kernel {series})", flush=True)
-        archive = folder.with_suffix(".tar")
-        try:
-            _run(
-                [
-                    *(
-                        mmdebstrap,
-                        "--quiet",
-                        f"--mode={mode}",
-                        "--variant=extract",
-                        "--architectures=arm64",
-                        "--format=tar",
-                    ),
-                    *(f"--include={','.join(packages)}", ARM64_SUITE, str(archive)),
-                ]
-            )
-            _run(["tar", "-x", "-C", str(folder), "--no-same-owner", "--exclude=./dev/*", "-f", str(archive)])
-        finally:
-            archive.unlink(missing_ok=True)
+        roots.unpack(folder, ARM64_SUITE, "arm64", packages)
         _finish_arm64_root(folder)
         _depmod(folder)
 
-    root = _cached(f"root-arm64-{series}-{recipe}", make, refresh=refresh)
+    root = cached(f"root-arm64-{series}-{recipe}", make, refresh=refresh)
     return _image("arm64", root, root, root, root / "bin" / "busybox")
 
 
@@ -149,9 +108,9 @@ def _kernel_amd64(series: str, *, refresh: bool) -> Path:
 
     def make(folder: Path) -> None:
         print(f"lab: fetching {package} {version}", flush=True)
-        _run(["apt-get", "-q", "-o", "APT::Sandbox::User=root", "download", package], cwd=folder)
+        run(["apt-get", "-q", "-o", "APT::Sandbox::User=root", "download", package], cwd=folder)
         (deb,) = folder.glob("*.deb")
-        _run(["dpkg", "-x", deb.name, "."], cwd=folder)
+        run(["dpkg", "-x", deb.name, "."], cwd=folder)
         deb.unlink()
         _depmod(folder)
 
@@ -161,7 +120,7 @@ def _kernel_amd64(series: str, *, refresh: bool) -> Path:
             raise LabError(f"apt knows no linux-image of series {series}: run apt-get update (Debian 12 has 6.1, 6.12)")
         print(f"lab: apt knows no linux-image of series {series}: using {kept[-1].name}", flush=True)
         return kept[-1]
-    return _cached(f"kernel-{package}_{version}", make, refresh=refresh)
+    return cached(f"kernel-{package}_{version}", make, refresh=refresh)
 
 
 def _resolve_kernel(series: str) -> tuple[str, str]:
@@ -205,36 +164,7 @@ def _image(arch: str, kernel: Path, modules: Path, root: Path, busybox: Path) ->
 
 def _depmod(folder: Path) -> None:
     for tree in (folder / "lib" / "modules").iterdir():
-        _run([need("depmod", "kmod"), "-b", str(folder), tree.name])
-
-
-def _cached(name: str, make: Callable[[Path], None], *, refresh: bool) -> Path:
-    """The cache entry ``name``; ``make`` fills a temporary folder, which then takes that name."""
-    entry = cache_folder() / name
-    if refresh:
-        shutil.rmtree(entry, ignore_errors=True)
-    if entry.is_dir():
-        return entry
-    temporary = Path(tempfile.mkdtemp(prefix=f"{name}.", suffix=".partial", dir=cache_folder()))
-    temporary.chmod(0o755)
-    try:
-        make(temporary)
-        try:
-            temporary.rename(entry)
-        except OSError:
-            if not entry.is_dir():  # else somebody else was quicker
-                raise
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-    return entry
-
-
-def _run(command: Sequence[str], *, cwd: Path | None = None) -> None:
-    need(command[0], command[0])
-    done = subprocess.run(command, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        said = "\n".join((done.stdout + done.stderr).splitlines()[-15:])
-        raise LabError(f"{' '.join(command)} failed with status {done.returncode}:\n{said}")
+        run([need("depmod", "kmod"), "-b", str(folder), tree.name])
 
 
 def _ask(*command: str) -> str:
