@@ -257,9 +257,13 @@ class CallIO(CallTimeline):
         """Whether ``close`` was called, the PCM was closed, or this process was forked from the owner's."""
         return self._closed or self._device.closed
 
-    def close(self) -> None:
-        """Let go of the PCM, which stays open and as it is. Twice is harmless."""
-        self._closed = True
+    def close(self, *, drop: bool = False) -> None:
+        """Let go of the PCM, which stays open and as it is, or with ``drop`` is stopped. Twice is harmless."""
+        stops = drop and not self.closed
+        self._closed = True  # before it stops, which wakes who waits
+        if stops:
+            with suppress(errors.AlsaError):  # it may be gone
+                self._device.drop()
 
     # ---- helpers ----
 

@@ -1,15 +1,28 @@
-"""The cases of this folder run in a lab guest, on its devices (its devices.json) or those of ``--devices``."""
+"""The cases of this folder run in a lab guest, on its devices (its devices.json) or those of ``--devices``.
+
+A fault's case (test_faults*.py) is about a ``place`` and, where it is about a stream, a ``road``: see faultkit.py.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.kernel import faultkit
+from tests.kernel.faultphases import PAIRS
+from tests.kernel.faultroads import ROADS
+from tests.reliability import figures
+
 Facts = dict[str, Any]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--all-faults", action="store_true", help="each fault on every device, not on the telling ones only")
 
 
 def _devices(config: pytest.Config) -> dict[str, Facts]:
@@ -26,14 +39,60 @@ def _fits(facts: Facts, what: str) -> bool:
         return bool(facts["driver"] == "snd-aloop")
     if what == "timer":  # whose clock is a timer of the kernel's
         return bool(facts["driver"] == "snd-dummy")
+    if what == "interleaved":
+        return facts["playback"] is not None and "speaker" not in facts and not facts["playback"].endswith("Dummy,DEV=1")
+    if what == "plug":  # that can be pulled
+        return bool(facts["driver"] == "snd-usb-audio")
     return facts.get(what) is not None
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    wanted = [mark.args[0] for mark in metafunc.definition.iter_markers("needs")]
     if "device" in metafunc.fixturenames:
-        wanted = [mark.args[0] for mark in metafunc.definition.iter_markers("needs")]
         devices = _devices(metafunc.config)
         chosen = {name: facts for name, facts in devices.items() if all(_fits(facts, what) for what in wanted)}
         metafunc.parametrize("device", list(chosen.values()), ids=list(chosen))
     if "mode" in metafunc.fixturenames:
         metafunc.parametrize("mode", [[], ["--sync-ptr"]], ids=["own", "forced"])
+    if "place" in metafunc.fixturenames:
+        _generate_faults(metafunc, [*wanted, "interleaved"])
+
+
+def _generate_faults(metafunc: pytest.Metafunc, wanted: list[str]) -> None:
+    """Without --all-faults only the devices that the case's ``shown`` mark names."""
+    places = [
+        faultkit.Place.of_lab(name, facts)
+        for name, facts in _devices(metafunc.config).items()
+        if all(_fits(facts, what) for what in wanted)
+    ]
+    shown = metafunc.definition.get_closest_marker("shown")
+    if shown is not None and not metafunc.config.getoption("--all-faults"):
+        places = [place for place in places if place.name in shown.args]
+    metafunc.parametrize("place", places, ids=[place.name for place in places])
+    if "way" in metafunc.fixturenames:
+        metafunc.parametrize(("way", "phase"), PAIRS)
+    if "road" in metafunc.fixturenames:
+        roads = metafunc.definition.get_closest_marker("roads")
+        metafunc.parametrize("road", list(ROADS) if roads is None else roads.args)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """A case for which no device was left is no case here; pytest would show it as skipped."""
+    empty = [item for item in items if any("empty parameter set" in str(mark) for mark in item.iter_markers("skip"))]
+    config.hook.pytest_deselected(items=empty)
+    items[:] = [item for item in items if item not in empty]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def machine_code_folder(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Where faults.c is compiled to, once it is needed."""
+    ROADS["C callback"].code = tmp_path_factory.mktemp("faults")  # type: ignore[attr-defined]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def table_of_faults() -> Iterator[None]:
+    """The table of what happened, kept by the run itself."""
+    yield
+    if faultkit.ROWS:
+        name = os.environ.get("ALSAMM_FAULTS_TABLE", "faults")
+        figures.keep(name, "make faults", {"cases": len(faultkit.ROWS)}, faultkit.ROWS)
