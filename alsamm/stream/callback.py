@@ -185,7 +185,9 @@ class Stream:
             return None
         loop.ask(Asked.ABORT)
         if not loop.wait(patience_of(loop.stream)):
-            raise TimeoutError(f"Stream of {self._device}: its callback does not return; the device stays open until then")
+            raise TimeoutError(
+                f"Stream of {self._device}: its callback does not return; the device stays open until then"
+            )
         loop.stream.close()
         self._forgotten.detach()
         return loop.take_error()

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,10 @@ Facts = dict[str, Any]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--all-faults", action="store_true", help="each fault on every device, not on the telling ones only")
+    parser.addoption(
+        "--all-faults", action="store_true", help="each fault on every device, not on the telling ones only"
+    )
+    parser.addoption("--table", default="faults", help="the name of the table of faults that is kept")
 
 
 def _devices(config: pytest.Config) -> dict[str, Facts]:
@@ -40,7 +42,9 @@ def _fits(facts: Facts, what: str) -> bool:
     if what == "timer":  # whose clock is a timer of the kernel's
         return bool(facts["driver"] == "snd-dummy")
     if what == "interleaved":
-        return facts["playback"] is not None and "speaker" not in facts and not facts["playback"].endswith("Dummy,DEV=1")
+        return (
+            facts["playback"] is not None and "speaker" not in facts and not facts["playback"].endswith("Dummy,DEV=1")
+        )
     if what == "plug":  # that can be pulled
         return bool(facts["driver"] == "snd-usb-audio")
     return facts.get(what) is not None
@@ -89,10 +93,10 @@ def machine_code_folder(tmp_path_factory: pytest.TempPathFactory) -> None:
     ROADS["C callback"].code = tmp_path_factory.mktemp("faults")  # type: ignore[attr-defined]
 
 
-@pytest.fixture(scope="session", autouse=True)
-def table_of_faults() -> Iterator[None]:
-    """The table of what happened, kept by the run itself."""
-    yield
-    if faultkit.ROWS:
-        name = os.environ.get("ALSAMM_FAULTS_TABLE", "faults")
-        figures.keep(name, "make faults", {"cases": len(faultkit.ROWS)}, faultkit.ROWS)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Keep the table of what happened; a guest that has slept can only say it."""
+    if not faultkit.ROWS:
+        return
+    path = figures.keep(str(config.getoption("--table")), "make faults", {"cases": len(faultkit.ROWS)}, faultkit.ROWS)
+    if os.environ.get("LAB_SLEEPS"):
+        terminalreporter.write_line(f"lab: figures {path.name} {json.dumps(json.loads(path.read_text()))}")

@@ -7,27 +7,32 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import itertools
 import os
 import re
+import resource
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import alsamm
 from alsamm import sim
+from alsamm.direct.signals import SignalFd
 from alsamm.enums import State
 from tests.kernel.faultroads import BUFFER, RATE, ROADS, Road
 
-__all__ = ["ROWS", "Course", "Place", "Traces", "buffers", "course", "keep_row", "starve", "until"]
+__all__ = ["ROWS", "Course", "Place", "Traces", "buffers", "course", "keep_row", "no_descriptors", "starve", "until"]
 
 BUFFER_SECONDS = BUFFER / RATE
 SOON = 4.0
-"""Buffers in which a fault must be told: less than the patience with a card that stands still, which is one and a second.
-Much more than it takes, for an emulated machine is late."""
+"""Buffers in which a fault must be told: less than the patience with a card that stands still, one and a second.
+
+Much more than it takes, for an emulated machine is late.
+"""
 PATIENCE = 60.0
 """Seconds after which a case has hung."""
 
@@ -61,8 +66,8 @@ class Place:
     @classmethod
     def of_lab(cls, name: str, facts: dict[str, Any]) -> Place:
         """By the facts of devices.json; the first substream by name, for the next one would be free (see README.md)."""
-        first = [facts[way] and f"{facts[way]},SUBDEV=0" for way in ("playback", "capture")]
-        return cls(name, *first, card=facts["card"])
+        playback, capture = (facts[way] and f"{facts[way]},SUBDEV=0" for way in ("playback", "capture"))
+        return cls(name, playback, capture, card=facts["card"])
 
     def pcm(self, direction: str) -> str:
         """The PCM's name."""
@@ -113,11 +118,14 @@ class Traces:
         """As /proc/self tells it."""
         gc.collect()
         files = []
-        for fd in os.listdir("/proc/self/fd"):
+        for path in Path("/proc/self/fd").iterdir():
             with contextlib.suppress(OSError):  # the listing's own
-                files.append(re.sub(r"\[\d+\]", "", os.readlink(f"/proc/self/fd/{fd}")))
+                files.append(re.sub(r"\[\d+\]", "", str(path.readlink())))
         maps = [line.split()[-1] for line in Path("/proc/self/maps").read_text().splitlines() if _is_of_a_card(line)]
-        threads = [Path(f"/proc/self/task/{task}/comm").read_text() for task in _tasks()]
+        threads = []
+        for path in Path("/proc/self/task").iterdir():
+            with contextlib.suppress(OSError):  # it has ended meanwhile
+                threads.append((path / "comm").read_text())
         return cls(sorted(files), sorted(maps), sorted(threads))
 
     def are_left(self) -> None:
@@ -131,12 +139,6 @@ class Traces:
         """What is there that was not there before."""
         now, then = (Counter([*one.files, *one.maps, *one.threads]) for one in (self, before))
         return sorted((now - then).elements())
-
-
-def _tasks() -> Iterator[str]:
-    for task in os.listdir("/proc/self/task"):
-        if Path(f"/proc/self/task/{task}/comm").exists():
-            yield task
 
 
 def _is_of_a_card(line: str) -> bool:
@@ -202,11 +204,12 @@ class Course:
 
     def check_numbers(self) -> None:
         """Every frame has its number, lost or not: those that were moved, those that were lost, our silence."""
-        self.hold()
+        if not self.ended.is_set() and self._thread.ident is not None:
+            self.hold()
         io = self.road.io
         told = io.interruptions
         assert len(told) == io.xruns + io.suspends
-        for before, after in zip(told, told[1:], strict=False):
+        for before, after in itertools.pairwise(told):
             assert before.resumed <= after.frame
         for what in told:
             assert what.frame <= what.resumed
@@ -226,6 +229,7 @@ class Course:
 @contextlib.contextmanager
 def course(place: Place, road: str, direction: str = "playback", *, recover: bool = True) -> Generator[Course]:
     """One on a card that must be free after it, with nothing left over in this process."""
+    SignalFd.make_ready()  # a process has one for good
     before = Traces.of_now()
     made = Course(place, road, direction, recover=recover)
     try:
@@ -256,6 +260,23 @@ def starve(made: Course, *, let_go: bool = True) -> float:
     if let_go:
         made.let_go()
     return time.monotonic()
+
+
+@contextlib.contextmanager
+def no_descriptors() -> Generator[list[int]]:
+    """Not one is free; those that hold the last of them are what it gives."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    held = [os.open(os.devnull, os.O_RDONLY) for _ in range(8)]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(held) + 40, before[1]))
+    try:
+        with contextlib.suppress(OSError):
+            while True:
+                held.append(os.open(os.devnull, os.O_RDONLY))
+        yield held
+    finally:
+        for fd in held:
+            os.close(fd)
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 def keep_row(fault: str, road: str, device: str, outcome: str, after: float) -> None:

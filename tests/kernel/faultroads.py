@@ -54,7 +54,7 @@ class Road:
     holds: ClassVar[str] = ""
     """What it has in its hands at the gate: a view, a callback; nothing."""
 
-    def __init__(self, device: str, direction: str, *, recover: bool = True) -> None:
+    def __init__(self, direction: str, *, recover: bool = True) -> None:
         self.direction, self.recover = direction, recover
         self.turns = 0
         self.closed_gate = self.at_gate = self.ending = False
@@ -120,7 +120,7 @@ class _Ring(Road):
     views: ClassVar[bool] = False
 
     def __init__(self, device: str, direction: str, *, recover: bool = True) -> None:
-        super().__init__(device, direction, recover=recover)
+        super().__init__(direction, recover=recover)
         self.pcm = alsamm.PCM(device, direction)
         try:
             hw = alsamm.HwParams(self.pcm)
@@ -203,7 +203,7 @@ class _Stream(Road):
     plug: ClassVar[bool] = False
 
     def __init__(self, device: str, direction: str, *, recover: bool = True) -> None:
-        super().__init__(device, direction, recover=recover)
+        super().__init__(direction, recover=recover)
         opener: Callable[..., Any] = alsamm.playback if direction == "playback" else alsamm.capture
         name = "plug" + device if self.plug else device
         self.stream = opener(name, on_xrun="recover" if recover else "raise", **_SIZES)
@@ -294,7 +294,7 @@ class _Callback(Road):
     holds = "callback"
 
     def __init__(self, device: str, direction: str, *, recover: bool = True) -> None:
-        super().__init__(device, direction, recover=recover)
+        super().__init__(direction, recover=recover)
         self.opened = self._open(
             device, kind=direction, on_xrun="recover" if recover else "raise", format="S16_LE", **_SIZES
         )
@@ -328,7 +328,9 @@ class _Callback(Road):
 
     @property
     def io(self) -> Any:
-        return self.opened.stream._io  # type: ignore[union-attr] -- one direction
+        stream = self.opened.stream
+        assert not isinstance(stream, alsamm.DuplexStream)
+        return stream._io
 
 
 class _Native(_Callback):
@@ -368,7 +370,7 @@ class _Native(_Callback):
         super().stop()
 
 
-ROADS: dict[str, type[Road]] = {
+ROADS: dict[str, type[_Ring | _Stream | _Callback]] = {
     "mapped": _Ring,
     "SYNC_PTR": _SyncPtr,
     "reserve": _Reserve,

@@ -36,7 +36,9 @@ def test_closed_by_another_thread(place: Place, way: str, phase: str) -> None:
 
 @pytest.mark.needs("capture")
 @pytest.mark.shown("hda")
-@pytest.mark.roads("mapped", "SYNC_PTR", "reserve", "periods", "blocking", "asyncio", "callback", "C callback", "plughw")
+@pytest.mark.roads(
+    "mapped", "SYNC_PTR", "reserve", "periods", "blocking", "asyncio", "callback", "C callback", "plughw"
+)
 def test_capture_closed_by_another_thread(place: Place, road: str) -> None:
     with course(place, road, "capture") as made:
         made.begin(4)
@@ -44,6 +46,8 @@ def test_capture_closed_by_another_thread(place: Place, road: str) -> None:
         made.road.close()
         after = made.end_since(moment)
         assert made.error is None if road in CALLBACKS else isinstance(made.error, alsamm.ClosedError), repr(made.error)
-        keep_row("capture closed by another thread", road, place.name, "ends" if not made.error else "ClosedError", after)
+        keep_row(
+            "capture closed by another thread", road, place.name, "ends" if not made.error else "ClosedError", after
+        )
         assert after < SOON
         place.is_free()

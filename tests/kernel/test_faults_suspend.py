@@ -1,7 +1,7 @@
 """The guest is suspended and resumed while a stream is under way.
 
-``pm_test`` at "devices" goes the whole way through the drivers' suspend and resume, then comes back by itself: no wake-up
-is needed, which an emulated machine may not give.
+``pm_test`` at "devices" goes the whole way through the drivers' suspend and resume, then comes back by itself: it needs
+no wake-up, which an emulated machine may not give. Run it with ``--sleeps``.
 """
 
 from __future__ import annotations
@@ -38,6 +38,15 @@ def suspend() -> float:
     """Suspend and resume the guest; when it had resumed."""
     (POWER / "state").write_text("freeze")
     return time.monotonic()
+
+
+@pytest.mark.shown("hda", "aloop")
+def test_before_the_first_night(place: Place, road: str) -> None:
+    """All code is in memory from now on: after a suspend the guest's files (9p) cannot be opened any more."""
+    with course(place, road) as made:
+        made.begin()
+        made.check_numbers()
+        made.stop()
 
 
 @pytest.mark.shown("hda", "aloop")

@@ -14,6 +14,7 @@ import alsamm
 from tests.kernel.faultkit import SOON, Place, course, keep_row, until
 from tests.kernel.faultphases import begin
 
+
 def device_of(place: Place) -> Path:
     """What the card is in /sys: a USB interface, a PCI function, a platform device."""
     number = Path(f"/proc/asound/{place.card}").resolve().name
@@ -24,8 +25,12 @@ def device_of(place: Place) -> Path:
 def socket_of(place: Place) -> Generator[Callable[[], None]]:
     """What pulls the plug; it is in again afterwards, and the card plays."""
     authorized = device_of(place).parent / "authorized"
+
+    def pull() -> None:
+        authorized.write_text("0")
+
     try:
-        yield lambda: authorized.write_text("0") and None
+        yield pull
     finally:
         authorized.write_text("1")
         until(lambda: place.is_there, f"{place.card} is listed afresh")

@@ -1,4 +1,4 @@
-"""The faults that a software card can show as well, by the cases that the lab holds against real ones (tests/kernel)."""
+"""The faults that a software card can show too, by the cases that the lab holds against real ones (tests/kernel)."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import pytest
 
 from alsamm import sim
 from tests.kernel.faultkit import Place
-from tests.kernel.faultroads import ROADS
 from tests.kernel.faultphases import PAIRS
+from tests.kernel.faultroads import ROADS
 from tests.kernel.test_faults_close import test_capture_closed_by_another_thread, test_closed_by_another_thread
 from tests.kernel.test_faults_process import (
     test_descriptor_closed_behind_our_back,
@@ -60,7 +60,7 @@ def machine_code_folder(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 
 @pytest.fixture
-def place(request: pytest.FixtureRequest) -> Iterator[Place]:
+def place() -> Iterator[Place]:
     with sim.Card("faults", clock="realtime") as card:
         made = Place("sim", card.device, card.device, software=card)
         made.plays()  # its tape is kept from now on
