@@ -87,12 +87,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = [item for item in items if item not in empty]
 
 
-@pytest.fixture(scope="session", autouse=True)
-def machine_code_folder(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Where faults.c is compiled to, once it is needed."""
-    ROADS["C callback"].code = tmp_path_factory.mktemp("faults")  # type: ignore[attr-defined]
-
-
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Keep the table of what happened; a guest that has slept can only say it."""
     if not faultkit.ROWS:

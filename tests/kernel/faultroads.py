@@ -8,6 +8,7 @@ import ctypes
 import os
 import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -30,14 +31,15 @@ _NAP = 0.002
 
 
 @cache
-def machine_code(folder: Path) -> ctypes.CDLL:
-    """What faults.c holds."""
+def machine_code() -> ctypes.CDLL:
+    """What faults.c holds, compiled here."""
     compiler = shutil.which("gcc") or shutil.which("cc")
     assert compiler, "a C compiler is needed"
-    library = folder / "faults.so"
     source = Path(__file__).with_name("faults.c")
-    subprocess.run([compiler, "-O1", "-shared", "-fPIC", "-o", library, source], check=True)
-    return ctypes.CDLL(str(library))
+    with tempfile.TemporaryDirectory() as folder:
+        library = Path(folder) / "faults.so"
+        subprocess.run([compiler, "-O1", "-shared", "-fPIC", "-o", library, source], check=True)
+        return ctypes.CDLL(str(library))
 
 
 class Ended(Exception):  # noqa: N818 -- no error
@@ -334,11 +336,9 @@ class _Callback(Road):
 
 
 class _Native(_Callback):
-    code: ClassVar[Path] = Path()
-
     def _open(self, device: str, **wishes: Any) -> alsamm.Stream:
         self._told = np.zeros(2, np.int64)
-        return alsamm.Stream(machine_code(self.code).through_gate, device, user=self._told, **wishes)
+        return alsamm.Stream(machine_code().through_gate, device, user=self._told, **wishes)
 
     @property
     def closed_gate(self) -> bool:

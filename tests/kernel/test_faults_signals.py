@@ -7,23 +7,22 @@ import ctypes
 import signal
 import time
 from collections.abc import Generator
-from pathlib import Path
 
 import pytest
 
 from tests.kernel.faultkit import Place, course, keep_row
-from tests.kernel.faultroads import BUFFER, PERIOD, ROADS, machine_code
+from tests.kernel.faultroads import BUFFER, PERIOD, machine_code
 
 
 @contextlib.contextmanager
-def storm(handler: str, folder: Path) -> Generator[list[int]]:
+def storm(handler: str) -> Generator[list[int]]:
     """SIGALRM each millisecond, for a function of Python's or C's."""
     caught: list[int] = []
     before = signal.signal(signal.SIGALRM, lambda number, _frame: caught.append(number))
     libc = ctypes.CDLL(None)
     try:
         if handler == "C":  # behind Python's back: its wake-up descriptor hears nothing, but poll ends with EINTR
-            libc.signal(signal.SIGALRM, machine_code(folder).nothing)
+            libc.signal(signal.SIGALRM, machine_code().nothing)
         signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
         yield caught
     finally:
@@ -35,8 +34,7 @@ def storm(handler: str, folder: Path) -> Generator[list[int]]:
 @pytest.mark.parametrize("handler", ["Python", "C"])
 def test_a_storm_of_signals(place: Place, road: str, handler: str) -> None:
     """In the main thread, which is the one that signals interrupt."""
-    folder = ROADS["C callback"].code  # type: ignore[attr-defined]
-    with storm(handler, folder) as caught, course(place, road) as made:
+    with storm(handler) as caught, course(place, road) as made:
         began = time.monotonic()
         if road.endswith("callback"):
             made.begin(12)
@@ -64,8 +62,7 @@ def test_a_storm_of_signals(place: Place, road: str, handler: str) -> None:
 @pytest.mark.parametrize("handler", ["Python", "C"])
 @pytest.mark.roads("mapped", "SYNC_PTR", "reserve", "blocking", "plughw")
 def test_a_storm_while_capturing(place: Place, road: str, handler: str) -> None:
-    folder = ROADS["C callback"].code  # type: ignore[attr-defined]
-    with storm(handler, folder), course(place, road, "capture") as made:
+    with storm(handler), course(place, road, "capture") as made:
         if road == "reserve":
             made.road.io.start()
         for _ in range(6):

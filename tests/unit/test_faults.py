@@ -54,11 +54,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("road", [road for road in roads if road in HERE])
 
 
-@pytest.fixture(scope="session", autouse=True)
-def machine_code_folder(tmp_path_factory: pytest.TempPathFactory) -> None:
-    ROADS["C callback"].code = tmp_path_factory.mktemp("faults")  # type: ignore[attr-defined]
-
-
 @pytest.fixture
 def place() -> Iterator[Place]:
     with sim.Card("faults", clock="realtime") as card:
