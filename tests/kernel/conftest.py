@@ -19,8 +19,8 @@ from tests.reliability import figures
 
 Facts = dict[str, Any]
 _THIN = 7
-"""Of the faults' cases every so manieth is run without an option: no multiple of how many roads, phases or devices there
-are, so that in turn each of them is met by some fault, and each fault met on some road."""
+"""Of the faults' cases every so manieth is run without an option. No multiple of how many roads, phases or devices
+there are, so that in turn each of them meets some fault, and each fault some road."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -188,6 +190,20 @@ def test_closing_what_somebody_closed(card: sim.Card) -> None:
     ring.close()
     pcm.close()
     alsamm.PCM(card.device, "playback").close()
+
+
+def test_a_write_by_alsa_lib_loads_no_module() -> None:
+    """The first one loaded numpy.ma, from a disk that may be asleep."""
+    code = """if True:
+        import sys
+        import numpy as np, alsamm
+        with alsamm.playback("null") as out:
+            before = set(sys.modules)
+            out.write(np.zeros((480, 2), "<i2"))
+            print(sorted(set(sys.modules) - before))
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 def test_closing_beside_a_thread_in_alsa_lib() -> None:
