@@ -140,9 +140,15 @@ class BlockIO(KernelOps):
         """Call C that works without the GIL, so that close() of another thread knows of it."""
         self._under_way += 1
         try:
+            self._require_open()  # now: who closes looks whether somebody is in C only after it has said so
             return call(*arguments)
         finally:
             self._under_way -= 1
+            if not self._under_way:
+                self._out_of_c()
+
+    def _out_of_c(self) -> None:
+        """Nobody works without the GIL any more."""
 
     def _pin(self, array: _Array) -> object:
         """What keeps the array's memory where it is while C works without the GIL: numpy resizes none that has one."""
@@ -238,7 +244,9 @@ class BlockIO(KernelOps):
 
 
 def require_unmasked(array: _Array) -> None:
-    """Raises ArgumentTypeError for a masked array."""
+    """Raises ArgumentTypeError for a masked array. To ask numpy what one is loads numpy.ma: not in a plain write."""
+    if type(array) is np.ndarray:
+        return
     if isinstance(array, np.ma.MaskedArray):
         raise errors.ArgumentTypeError("a masked array: say what is to be heard for what is masked, with filled()")
 

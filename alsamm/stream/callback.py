@@ -168,7 +168,11 @@ class Stream:
         self._raise()
 
     def close(self) -> None:
-        """Stop at once and close; twice is harmless. Else as ``abort``."""
+        """Stop at once and close; twice is harmless. Else as ``abort``.
+
+        Raises TimeoutError where the callback does not return for a buffer's time and a second: it cannot be ended, and
+        the device stays open until it returns. ``close`` may be called again then.
+        """
         if (error := self._close()) is not None:
             raise error
 
@@ -179,11 +183,12 @@ class Stream:
         if loop.is_mine:
             loop.ask(Asked.ABORT, close=True)
             return None
-        try:
-            loop.ask(Asked.ABORT)
-            loop.wait(None)
-        finally:
-            loop.stream.close()
+        loop.ask(Asked.ABORT)
+        if not loop.wait(patience_of(loop.stream)):
+            raise TimeoutError(
+                f"Stream of {self._device}: its callback does not return; the device stays open until then"
+            )
+        loop.stream.close()
         self._forgotten.detach()
         return loop.take_error()
 
