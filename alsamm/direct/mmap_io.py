@@ -331,6 +331,7 @@ class MmapIO(TimelineIO):
 
     def _out_of_c(self) -> None:
         if self._closed:
+            self._let_go()
             self._pages.close()
 
     def __enter__(self) -> Self:
