@@ -8,6 +8,7 @@ import numpy as np
 
 from alsamm.cli.devices import opened
 from alsamm.cli.loopback import Listener, far_end
+from alsamm.cli.options import Commands, add_command, stream_options
 from alsamm.cli.play import configure, device_of, play_file, sound_of
 from alsamm.cli.report import tell
 from alsamm.cli.widening import widened
@@ -19,7 +20,20 @@ if TYPE_CHECKING:
 
     from alsamm.wav import Frames
 
-__all__ = ["run"]
+__all__ = ["add", "find", "run"]
+
+_EXAMPLES = """
+demo song.wav
+demo song.wav --sync-ptr               as if the kernel refused to map its pages
+"""
+
+
+def add(commands: Commands) -> None:
+    """Declare it."""
+    text = "play a WAV file through the ring and compare what arrived with what was sent"
+    command = add_command(commands, "demo", run, text, _EXAMPLES)
+    command.add_argument("file", metavar="FILE")
+    stream_options(command)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -12,13 +12,19 @@ import numpy as np
 import alsamm
 from alsamm._c import lib, string
 from alsamm.cli.devices import default_name, name_for, opened, opened_by_kernel
+from alsamm.cli.options import Commands, add_command
 from alsamm.cli.report import tell
 from alsamm.enums import Direction
 
 if TYPE_CHECKING:
     import argparse
 
-__all__ = ["run"]
+__all__ = ["add", "run"]
+
+_EXAMPLES = """
+info                           the first card
+info hw:CARD=PCH,DEV=0         one of many
+"""
 
 _USUAL_RATES = (8_000, 11_025, 16_000, 22_050, 32_000, 44_100, 48_000, 88_200, 96_000, 176_400, 192_000)
 _FLAGS = (
@@ -32,6 +38,13 @@ _FLAGS = (
     "is_half_duplex",
     "is_joint_duplex",
 )
+
+
+def add(commands: Commands) -> None:
+    """Declare it."""
+    text = "tell what a device can do and by which road its pages are reached"
+    command = add_command(commands, "info", run, text, _EXAMPLES)
+    command.add_argument("device", metavar="DEVICE", nargs="?", help="a PCM's name; by default the first card's")
 
 
 def run(arguments: argparse.Namespace) -> int:

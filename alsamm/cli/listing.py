@@ -7,13 +7,25 @@ from typing import TYPE_CHECKING
 
 import alsamm
 from alsamm.cli.devices import default_name
+from alsamm.cli.options import Commands, add_command
 from alsamm.cli.report import say
 from alsamm.enums import Direction
 
 if TYPE_CHECKING:
     import argparse
 
-__all__ = ["run"]
+__all__ = ["add", "run"]
+
+_EXAMPLES = """
+list           for people
+list --json    for programs
+"""
+
+
+def add(commands: Commands) -> None:
+    """Declare it."""
+    command = add_command(commands, "list", run, "show the sound cards and the names of their PCMs", _EXAMPLES)
+    command.add_argument("--json", action="store_true", help="for programs")
 
 
 def run(arguments: argparse.Namespace) -> int:

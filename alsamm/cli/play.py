@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import alsamm
 from alsamm.cli.devices import NOT_IN_REAL_TIME, name_for, opened
+from alsamm.cli.options import Commands, add_command, stream_options
 from alsamm.cli.report import Progress, tell
 from alsamm.cli.streams import Sizes, Sound, choose, describe, silence, sink
 from alsamm.cli.widening import difference, widened, wider
@@ -21,9 +22,13 @@ if TYPE_CHECKING:
     from alsamm.cli.streams import Sink
     from alsamm.wav import Frames
 
-__all__ = ["Sent", "configure", "device_of", "play_file", "run", "sound_of"]
+__all__ = ["Sent", "add", "configure", "device_of", "play_file", "run", "sound_of"]
 
 
+_EXAMPLES = """
+play song.wav                          on the first card
+play song.wav --device plughw:1        converted by alsa-lib to what the card takes
+"""
 _TAIL = 10  # parts of a second, as alsa-lib puts behind a drain
 
 
@@ -34,6 +39,14 @@ class Sent:
     frames: int = 0
     xruns: int = 0
     seconds: float = 0.0
+
+
+def add(commands: Commands) -> None:
+    """Declare it."""
+    text = "play a WAV file; samples are never converted, but for lossless widening"
+    command = add_command(commands, "play", run, text, _EXAMPLES)
+    command.add_argument("file", metavar="FILE")
+    stream_options(command)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-import signal
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import alsamm
 from alsamm.cli.devices import name_for, opened
+from alsamm.cli.interrupts import interrupts
+from alsamm.cli.options import Commands, add_command, count, sample_format, seconds, stream_options
 from alsamm.cli.report import Progress, tell
 from alsamm.cli.streams import Sizes, Sound, choose, describe, source
 from alsamm.cli.widening import narrowed
@@ -17,12 +18,15 @@ from alsamm.wav import FORMATS, WavWriter
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Generator
-    from types import FrameType
 
     from alsamm.cli.streams import Source
 
-__all__ = ["run"]
+__all__ = ["add", "run"]
+
+_EXAMPLES = """
+record take.wav                        until Ctrl-C
+record take.wav --seconds 10
+"""
 
 _RATE = 48_000
 _CHANNELS = 2
@@ -36,6 +40,18 @@ _PREFERRED = (
     Format.FLOAT64_LE,
     Format.U8,
 )
+
+
+def add(commands: Commands) -> None:
+    """Declare it."""
+    text = "record a WAV file, until Ctrl-C or for --seconds"
+    command = add_command(commands, "record", run, text, _EXAMPLES)
+    command.add_argument("file", metavar="FILE")
+    command.add_argument("--seconds", type=seconds, metavar="S", help="stop after so long")
+    command.add_argument("--rate", type=count, metavar="R", help="Hz (48000, or what is nearest)")
+    command.add_argument("--channels", type=count, metavar="C", help="(2, or what is nearest)")
+    command.add_argument("--format", type=sample_format, metavar="F", help="of the card, e.g. S16_LE or S24_3LE")
+    stream_options(command)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -84,7 +100,7 @@ def _names(formats: object) -> str:
 def _record(mic: Source, wav: WavWriter, limit: int | None, progress: Progress, *, narrow: bool) -> int:
     """Until the limit, Ctrl-C or the end of what a WAV file holds; gives the overruns."""
     overruns = 0
-    with _interrupts() as interrupted:
+    with interrupts() as interrupted:
         mic.start()
         while not interrupted and (limit is None or wav.frames < limit):
             try:
@@ -111,21 +127,3 @@ def _again(mic: Source) -> None:
         mic.drop()
     mic.prepare()
     mic.start()
-
-
-@contextmanager
-def _interrupts() -> Generator[list[int]]:
-    """A list that Ctrl-C fills, so that what is being written is finished; a second Ctrl-C ends at once."""
-    came: list[int] = []
-
-    def note(number: int, _frame: FrameType | None) -> None:
-        if came:
-            raise KeyboardInterrupt
-        came.append(number)
-
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield came
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -164,7 +164,7 @@ def test_ctrl_c_is_no_traceback(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
 def test_help_shows_examples(process: Cli) -> None:
     done = process("--help")
     assert (done.code, done.err) == (0, "")
-    assert "python -m alsamm record take.wav --seconds 10" in done.out
+    assert "alsamm record take.wav --seconds 10" in done.out
     for command in ("list", "info", "play", "record", "demo"):
         assert process(command, "--help").code == 0
 
