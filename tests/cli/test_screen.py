@@ -19,15 +19,16 @@ class Terminal:
 
     def __init__(self, encoding: str = "utf-8") -> None:
         self.leader, follower = os.openpty()
-        os.set_blocking(self.leader, False)
         self.file: TextIO = os.fdopen(follower, "w", encoding=encoding)
 
     def drawn(self) -> str:
+        """What came since the last time: all until a mark that is written behind it."""
+        self.file.write("\0")
         self.file.flush()
-        try:
-            return os.read(self.leader, 100_000).decode("utf-8", "replace")
-        except BlockingIOError:
-            return ""
+        raw = b""
+        while not raw.endswith(b"\0"):
+            raw += os.read(self.leader, 100_000)
+        return raw[:-1].decode()
 
     def close(self) -> None:
         self.file.close()
