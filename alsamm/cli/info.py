@@ -178,7 +178,7 @@ def _say_direction(way: str, about: dict[str, Any]) -> None:
     for page in ("status", "control"):
         answer = PageAnswer(**pages[page])
         if not answer.mapped:
-            tell("", f"{page} page: the kernel answers {answer.answer}. {answer.why}")
+            tell("  why", f"{page} page: the kernel answers {answer.answer}. {answer.why}")
     tell("  samples", pages["samples"])
     for access, where in about.get("layout", {}).items():
         tell("  layout", f"{access}, {where}")
