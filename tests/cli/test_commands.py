@@ -34,6 +34,9 @@ CARDS = [
     alsamm.Card(4, "Midi", "x", "No PCM at all", "", "", ()),
 ]  # fmt: skip
 
+ANSWER = "the kernel answers ENXIO."
+HIDDEN = "a store into a mapped page would hide"
+TOLD = "the software card was told to refuse it, as machines do"
 NONE = "there are no sound cards on this machine [ENODEV]"
 
 
@@ -133,8 +136,8 @@ def test_info_tells_both_directions_and_all_versions(cli: Cli) -> None:
     assert "  rate:     44100 to 48000 Hz; of the usual ones 44100, 48000" in lines
     assert "  pages:    status mapped, control SYNC_PTR" in lines
     assert "  samples:  can be mapped" in lines
-    assert ("  layout:   MMAP_INTERLEAVED, S16_LE: channel 0 from byte 0, channel 1 from byte 2, with a step of 4 bytes, "
-            "in one mapping") in lines  # fmt: skip
+    where = "channel 0 from byte 0, channel 1 from byte 2, with a step of 4 bytes, in one mapping"
+    assert f"  layout:   MMAP_INTERLEAVED, S16_LE: {where}" in lines
     report = "\n".join(lines[lines.index("for a bug report:") :])
     versions = (alsamm.__version__, os.uname().release, "alsa-lib:     1.", platform.python_version(), cffi.__version__)
     assert all(version in report for version in (*versions, np.__version__, "distribution:", "machine:"))
@@ -150,13 +153,11 @@ def test_info_tells_both_directions_and_all_versions(cli: Cli) -> None:
         ({}, []),
         (
             {"refuse_control": True},
-            ["control page: the kernel answers ENXIO. SYNC_APPLPTR: the driver must hear of every commit, which a "
-             "store into a mapped page would hide (rules C3, C4)"],
+            [f"control page: {ANSWER} SYNC_APPLPTR: the driver must hear of every commit, which {HIDDEN} (rules C3, C4)"],
         ),
         (
             {"refuse_control": True, "refuse_status": True},
-            [f"{page} page: the kernel answers ENXIO. the software card was told to refuse it, as machines do that have "
-             "no such pages (rule C2)" for page in ("status", "control")],
+            [f"{page} page: {ANSWER} {TOLD} that have no such pages (rule C2)" for page in ("status", "control")],
         ),
     ],
 )  # fmt: skip
