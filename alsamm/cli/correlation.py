@@ -13,7 +13,7 @@ __all__ = ["SURE", "Array", "Found", "find", "noise"]
 Array = np.ndarray[Any, np.dtype[Any]]
 
 SURE = 8.0
-"""Confidence from which on something was found; of 100,000 places in any sound that is another the best has some 4.5."""
+"""Confidence from which on something was found; of 100,000 places in any other sound the best has some 4.5."""
 
 _AROUND = 32
 _STEPS = 64
@@ -32,7 +32,7 @@ class Found:
     gain: float
     """Heard : played; below 0 where the polarity is inverted."""
     confidence: float
-    """Standard deviations by which the place stands out of what chance gives: of n frames without anything else sqrt(n).
+    """Standard deviations by which the place stands out of what chance gives; of n frames alone it is sqrt(n).
 
     The noise is white, so at a place where it is not the correlation with any other sound whatsoever, divided by the
     energies of both, has a deviation of 1 / sqrt(n).

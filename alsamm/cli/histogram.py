@@ -24,7 +24,7 @@ class Bin(NamedTuple):
 
     low: float
     high: float
-    count: int
+    times: int
 
 
 def bins(values: Sequence[float]) -> list[Bin]:
@@ -49,9 +49,9 @@ def as_text(values: Sequence[float]) -> list[str]:
     places = 0 if found[0].high - found[0].low >= 1 else 2
     labels = [f"{(each.low + each.high) / 2:.{places}f}" for each in found]
     width = max(map(len, labels))
-    most = max(each.count for each in found)
+    most = max(each.times for each in found)
     return [
-        f"{label:>{width}} {FULL * math.ceil(each.count / most * _BAR)}{' ' if each.count else ''}{each.count or ''}"
+        f"{label:>{width}} {FULL * math.ceil(each.times / most * _BAR)}{' ' if each.times else ''}{each.times or ''}"
         for label, each in zip(labels, found, strict=True)
     ]
 
@@ -78,7 +78,7 @@ def as_svg(values: Sequence[float], *, rate: int, marks: dict[str, float]) -> st
     figure: Any = Figure(figsize=_INCHES, layout="constrained")
     axes: Any = figure.add_subplot()
     middles = [(each.low + each.high) / 2 for each in found]
-    axes.bar(middles, [each.count for each in found], width=(found[0].high - found[0].low) * 0.9, color="#4878a8")
+    axes.bar(middles, [each.times for each in found], width=(found[0].high - found[0].low) * 0.9, color="#4878a8")
     for (name, frames), colour in zip(marks.items(), ("#c44e52", "#55a868"), strict=False):
         axes.axvline(frames, color=colour, linestyle="--", label=f"{name}: {frames:g}")
     axes.set_xlabel("round trip (frames)")

@@ -231,14 +231,14 @@ def _figures(work: _Measurement, rate: int) -> list[tuple[str, str]]:
         heard += f"; {work.disturbed} more were disturbed by an xrun and made again"
     rows = [("heard", heard)]
     if figures:
+        beyond = figures["beyond_median"]
         three = ", ".join(f"{key} {figures[key]:.6g}" for key in ("min", "median", "max"))
         rows += [
             ("round trip", f"{three} frames; jitter {figures['jitter']:.3g}; {figures['median'] / rate * 1000:.3f} ms"),
             ("advertised", f"offset {figures['offset']:g}, snd_pcm_delay {_or_none(figures['delay'])} frames"),
-            ("beyond", f"{figures['beyond_median']:+.2f} frames ({figures['beyond_median'] / rate * 1000:+.3f} ms): "
-                       f"what the offset cannot know of, as converters, the cable, the air"),
+            ("beyond", f"{beyond:+.2f} frames ({beyond / rate * 1000:+.3f} ms): converters, the cable, the air"),
             ("channels", _channels(work.heard[-1])),
-        ]  # fmt: skip
+        ]
     return rows
 
 

@@ -17,7 +17,7 @@ import pytest
 
 import alsamm
 from alsamm import sim
-from alsamm.cli import latency, round_trip
+from alsamm.cli import round_trip
 from alsamm.cli.correlation import SURE, find, noise
 from alsamm.cli.histogram import as_text, bins
 from tests.cli.conftest import Cli, Done
@@ -191,8 +191,9 @@ def test_ctrl_c_leaves_what_was_measured(tmp_path: Path) -> None:
     command = [sys.executable, "-c", (
         "import sys\nfrom alsamm import sim\nfrom alsamm.cli import main\n"
         "with sim.Card('slow', clock='realtime', loop=True) as card:\n"
-        f"    sys.exit(main(['latency', card.device, '--times', '1000', '--within', '0.01', '--report', {str(report)!r}]))"
-    )]  # fmt: skip
+        "    options = ['--times', '1000', '--within', '0.01', '--report', sys.argv[1]]\n"
+        "    sys.exit(main(['latency', card.device, *options]))"
+    ), str(report)]  # fmt: skip
     leader, terminal = os.openpty()
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=terminal, text=True) as process:
         os.close(terminal)
@@ -241,8 +242,8 @@ def test_bins() -> None:
     assert bins([100.0, 100.0, 102.0]) == [(99.5, 100.5, 2), (100.5, 101.5, 0), (101.5, 102.5, 1)]
     assert len(bins([0.0, 1e6])) <= 25
     (only,) = bins([7.123, 7.1231])
-    assert only.count == 2
-    assert sum(each.count for each in bins(list(np.random.default_rng(1).normal(500, 3, 1000)))) == 1000
+    assert only.times == 2
+    assert sum(each.times for each in bins(list(np.random.default_rng(1).normal(500, 3, 1000)))) == 1000
     assert as_text([5.0, 6.0, 6.0]) == ["5 ████████████████████ 1", "6 ████████████████████████████████████████ 2"]
 
 
