@@ -88,9 +88,14 @@ def as_svg(values: Sequence[float], *, rate: int, marks: dict[str, float]) -> st
     axes.margins(x=0.15)
     if marks:
         axes.legend()
-    above = axes.secondary_xaxis(
-        "top", functions=(lambda frames: frames / rate * 1000, lambda millis: millis * rate / 1000)
-    )
+
+    def to_ms(frames: Any) -> Any:
+        return frames / rate * 1000
+
+    def to_frames(millis: Any) -> Any:
+        return millis * rate / 1000
+
+    above = axes.secondary_xaxis("top", functions=(to_ms, to_frames))
     above.set_xlabel("ms")
     drawn = io.StringIO()
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": "alsamm"}):

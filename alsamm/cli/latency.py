@@ -19,8 +19,9 @@ from alsamm.cli.histogram import as_text, require_matplotlib
 from alsamm.cli.latency_report import write
 from alsamm.cli.loopback import far_end
 from alsamm.cli.options import Commands, add_command, count, seconds
-from alsamm.cli.report import Progress, say, tell
+from alsamm.cli.report import say, tell
 from alsamm.cli.round_trip import Run, measured
+from alsamm.cli.screen import Screen
 from alsamm.cli.streams import describe
 from alsamm.enums import Direction
 from alsamm.sim.opener import CARDS, PREFIX
@@ -102,10 +103,10 @@ class _Measurement:
         def disturbed(_why: str) -> None:
             self.disturbed += 1
 
-        with Progress("measuring, run", 1, None) as progress:
+        with Screen() as screen:
             for each in measured(self.open, played, self.times, longest, disturbed):
                 self.runs.append(each)
-                progress.at(len(self.runs))
+                screen.show(lambda: [f"measured: run {len(self.runs)} of {self.times}"])
                 if len(self.runs) == _GIVE_UP and not self.heard:
                     return
 

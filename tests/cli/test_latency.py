@@ -68,23 +68,43 @@ def test_a_looped_card_is_exact_every_time(cli: Cli, options: dict[str, Any]) ->
 
 @pytest.mark.parametrize("delay", [0, 1, 333])
 def test_a_cable_of_known_length(cli: Cli, card: sim.Card, delay: int) -> None:
-    through(card, delay, lambda sound: sound)
+    through(card, delay, np.asarray)
     done, told = one(cli, card)
     (run,) = told["runs"]
     assert (done.code, run["frames"], run["exact"]) == (0, BUFFER + delay, True)
     assert told["beyond_median"] == delay
 
 
+def inverted(sound: Any) -> Any:
+    return -sound
+
+
+def attenuated(sound: Any) -> Any:
+    return sound * 0.01
+
+
+def noisy(sound: Any) -> Any:
+    """As loud as what is left of the sound."""
+    return 0.1 * sound + a_little_noise(0.025)[: len(sound)]
+
+
+def humming(sound: Any) -> Any:
+    return -0.1 * sound + 0.2 * np.sin(np.arange(len(sound)) / 50)[:, None]
+
+
+def between_frames(sound: Any) -> Any:
+    return fraction_later(sound, 0.4)
+
+
 @pytest.mark.parametrize(
     ("cable", "gain", "off"),
     [
-        (lambda sound: -sound, -1.0, 0.0),
-        (lambda sound: sound * 10 ** (-40 / 20), 0.01, 0.0),
-        (lambda sound: 0.1 * sound + a_little_noise(0.025)[: len(sound)], 0.1, 0.0),  # as loud as the noise is
-        (lambda sound: -0.1 * sound + 0.2 * np.sin(np.arange(len(sound)) / 50)[:, None], -0.1, 0.0),  # and hum
-        (lambda sound: fraction_later(sound, 0.4), 0.76, 0.4),
+        (inverted, -1.0, 0.0),
+        (attenuated, 0.01, 0.0),
+        (noisy, 0.1, 0.0),
+        (humming, -0.1, 0.0),
+        (between_frames, 0.76, 0.4),
     ],
-    ids=["inverted", "attenuated", "noisy", "hum", "between frames"],
 )
 def test_cables_that_change_the_sound(
     cli: Cli, card: sim.Card, cable: Callable[[Any], Any], gain: float, off: float
@@ -97,23 +117,31 @@ def test_cables_that_change_the_sound(
     assert run["gain"] == pytest.approx(gain, rel=0.15)
 
 
+def swapped(sound: Any) -> Any:
+    return sound[:, ::-1]
+
+
+def second_only(sound: Any) -> Any:
+    return sound * [0, 1]
+
+
+def first_into_second(sound: Any) -> Any:
+    return (sound * [1, 0])[:, ::-1]
+
+
 @pytest.mark.parametrize(
-    ("cable", "channels", "swapped"),
-    [
-        (lambda sound: sound[:, ::-1], [2, 1], True),
-        (lambda sound: sound * [0, 1], [None, 2], False),
-        (lambda sound: (sound * [1, 0])[:, ::-1], [None, 1], True),
-    ],
+    ("cable", "channels", "crossed"),
+    [(swapped, [2, 1], True), (second_only, [None, 2], False), (first_into_second, [None, 1], True)],
 )
 def test_which_channel_heard_it(
-    cli: Cli, card: sim.Card, cable: Callable[[Any], Any], channels: list[int | None], *, swapped: bool
+    cli: Cli, card: sim.Card, cable: Callable[[Any], Any], channels: list[int | None], *, crossed: bool
 ) -> None:
     through(card, 5, cable)
     _, told = one(cli, card)
     assert (told["runs"][0]["channels"], told["runs"][0]["frames"]) == (channels, BUFFER + 5)
     through(card, 5, cable)
     said = cli("latency", card.device, *map(str, SIZES), "--times", "1").told("channels")
-    assert said.endswith(": swapped") == swapped
+    assert said.endswith(": swapped") == crossed
     assert f"2 hears {channels[1]}" in said
 
 
@@ -230,7 +258,11 @@ def test_without_matplotlib_it_says_so_before_measuring(
     cli: Cli, card: sim.Card, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     real = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "matplotlib" else real(name))
+
+    def without(name: str) -> Any:
+        return None if name == "matplotlib" else real(name)
+
+    monkeypatch.setattr(importlib.util, "find_spec", without)
     done = cli("latency", card.device, "--report", tmp_path / "a.md")
     assert (done.code, done.out) == (1, "")
     assert "pip install 'alsamm[cli]'" in done.err
