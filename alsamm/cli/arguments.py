@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 
 from alsamm import __version__
-from alsamm.cli import bench, demo, info, latency, listing, play, record, top
+from alsamm.cli import bench, demo, info, latency, listing, loop, monitor, play, record, top
 from alsamm.cli.options import Parser
 
 __all__ = ["COMMANDS", "parser"]
 
-COMMANDS = (listing, info, play, record, demo, latency, top, bench)
+COMMANDS = (listing, info, play, record, demo, monitor, loop, latency, top, bench)
 """Modules with ``add(commands)``, which declares the command, and ``run(arguments)``, which gives the exit code."""
 
 _EXAMPLES = """\

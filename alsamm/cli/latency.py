@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import statistics
@@ -10,7 +9,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import alsamm
 from alsamm.cli.correlation import SURE, Array, noise
@@ -18,6 +17,7 @@ from alsamm.cli.devices import NOT_IN_REAL_TIME, default_name, name_for, reached
 from alsamm.cli.histogram import as_text, require_matplotlib
 from alsamm.cli.latency_report import write
 from alsamm.cli.loopback import far_end
+from alsamm.cli.numbers import number
 from alsamm.cli.options import Commands, add_command, count, seconds
 from alsamm.cli.report import say, tell
 from alsamm.cli.round_trip import Run, measured
@@ -25,6 +25,9 @@ from alsamm.cli.screen import Screen
 from alsamm.cli.streams import describe
 from alsamm.enums import Direction
 from alsamm.sim.opener import CARDS, PREFIX
+
+if TYPE_CHECKING:
+    import argparse
 
 __all__ = ["add", "run"]
 
@@ -37,7 +40,7 @@ latency hw:0 --period 64 --buffer 256 --times 100 --report latency.html
 
 _FRAMES = 4096
 _STEPS = 128  # of which the amplitude is a whole number, so that eight bits hold it exactly
-_QUIETEST = -42.0
+_LEVEL = number("level in dBFS", -42.0, 0.0)
 _GIVE_UP = 3
 
 
@@ -53,22 +56,12 @@ def add(commands: Commands) -> None:
     command.add_argument("--capture-channels", type=count, metavar="C", help="to hear with (2, or what is nearest)")
     command.add_argument("--period", type=count, metavar="N", help="frames from one interrupt to the next, exactly")
     command.add_argument("--buffer", type=count, metavar="N", help="frames of the whole ring, exactly")
-    command.add_argument("--level", type=_level, default=-12.0, metavar="DB", help="of the noise played, dBFS (-12)")
+    command.add_argument("--level", type=_LEVEL, default=-12.0, metavar="DB", help="of the noise played, dBFS (-12)")
     command.add_argument(
         "--within", type=seconds, default=0.5, metavar="S", help="that it may take beyond the buffer (0.5)"
     )
     command.add_argument("--report", type=Path, metavar="FILE", help="write FILE.html, FILE.md or a folder; a picture")
     command.add_argument("--json", action="store_true", help="for programs")
-
-
-def _level(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 1.0
-    if not _QUIETEST <= value <= 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is no level from {_QUIETEST:g} to 0 dBFS")
-    return value
 
 
 @dataclass

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,7 +16,7 @@ from alsamm.cli.correlation import SURE, Found, find
 if TYPE_CHECKING:
     from alsamm.cli.correlation import Array
 
-__all__ = ["Run", "measured"]
+__all__ = ["Run", "delay_of", "measured"]
 
 
 @dataclass(frozen=True)
@@ -85,6 +84,14 @@ def measured(
         yield run
 
 
+def delay_of(io: alsamm.DuplexStream) -> int | None:
+    """What snd_pcm_delay says that a round trip takes now; None where a PCM does not tell."""
+    try:
+        return io.playback.delay + io.capture.delay
+    except alsamm.AlsaError:  # an xrun too, of which the next turn tells
+        return None
+
+
 def _run(io: alsamm.DuplexStream, played: Array, longest: int) -> Run:
     period = io.period_size
     turns = -(-(len(played) + io.playback.buffer_size + longest) // period)
@@ -96,8 +103,8 @@ def _run(io: alsamm.DuplexStream, played: Array, longest: int) -> Run:
         goes[...] = 0
         goes[: len(part)] = part
         heard[here : here + period] = came
-        with suppress(alsamm.AlsaError):  # some plugins tell none
-            delays.append(io.playback.delay + io.capture.delay)
+        if (delay := delay_of(io)) is not None:
+            delays.append(delay)
     channels = range(io.playback.channels)
     found = [max(((find(one, played[:, k]), k) for k in channels), key=_surely) for one in heard.T]
     return Run(

@@ -282,7 +282,7 @@ def test_bins() -> None:
 @pytest.mark.parametrize(
     ("options", "code", "complaint"),
     [
-        (["--level", "3"], 2, "'3' is no level from -42 to 0 dBFS"),
+        (["--level", "3"], 2, "'3' is no level in dBFS from -42 to 0"),
         (["--level", "loud"], 2, "'loud' is no level"),
         (["--times", "0"], 2, "'0' is no whole number above 0"),
         (["--within", "-1"], 2, "'-1' is no number of seconds above 0"),
