@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from alsamm.cli.sound import native
 from alsamm.samples import as_frames
 
 if TYPE_CHECKING:
     from alsamm.enums import Format
+    from alsamm.wav import Frames
 
 __all__ = ["FULL", "RAIL", "Level", "Levels", "bar", "meters"]
 
@@ -93,24 +95,13 @@ def meters(levels: Sequence[Level], width: int = 40) -> list[str]:
     ]
 
 
-def _values(frames: np.ndarray[Any, np.dtype[Any]], format: Format) -> np.ndarray[Any, Any]:  # noqa: A002
+def _values(frames: Frames, format: Format) -> Frames:  # noqa: A002 -- as above
     """As float64, 1.0 at full scale; NaN is silence, as where streams convert."""
+    numbers = native(frames, format)
     if format.is_float:
-        floats: np.ndarray[Any, Any] = np.nan_to_num(frames.astype("f8"), nan=0.0, posinf=np.inf, neginf=-np.inf)
-        return floats
-    size = format.physical_width // 8
-    if frames.dtype == np.dtype("u1") and size == 3:  # noqa: PLR2004 -- packed
-        octets = np.zeros((*frames.shape[:-1], 4), "u1")
-        octets[..., 1:] = frames[..., ::-1] if format.big_endian else frames
-        whole, size = octets.view("<u4")[..., 0], 4
-        spare = 24 - format.width
+        values: Frames = np.nan_to_num(numbers.astype("f8"), posinf=np.inf, neginf=-np.inf)
     else:
-        whole = frames.astype(f"u{size}")
-        spare = format.physical_width - format.width
-    whole = whole << np.array(spare, whole.dtype)  # what lies above the sample's bits is anything (rule F6)
-    if not format.signed:
-        whole = whole ^ np.array(1 << (8 * size - 1), whole.dtype)
-    values: np.ndarray[Any, Any] = whole.view(f"i{size}") / 2.0 ** (8 * size - 1)
+        values = numbers / 2.0 ** (8 * numbers.itemsize - 1)
     return values
 
 

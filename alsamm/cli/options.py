@@ -12,7 +12,7 @@ from alsamm.enums import Format
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Commands", "Parser", "add_command", "count", "sample_format", "seconds", "stream_options"]
+__all__ = ["Commands", "Parser", "add_command", "count", "sample_format", "seconds", "sound_options", "stream_options"]
 
 
 class Parser(argparse.ArgumentParser):
@@ -42,12 +42,26 @@ def add_command(
     return made
 
 
+def sound_options(command: Parser, whose: str) -> None:
+    """Add the choice of rate, channels and format, and what may be done to have it."""
+    command.add_argument("--rate", type=count, metavar="R", help=f"Hz, {whose}")
+    command.add_argument("--channels", type=count, metavar="C", help=f"how many, {whose}")
+    command.add_argument("--format", type=sample_format, metavar="F", help=f"S16_LE, S24_3LE…, {whose}")
+    command.add_argument("--resample", action="store_true", help="change the rate where card and file differ (soxr)")
+    command.add_argument("--mix", action="store_true", help="likewise the channels: one is copied to all, all are "
+                         "averaged to one; else the first ones are kept, and more are silent")  # fmt: skip
+    command.add_argument("--raw", action="store_true", help="the file is samples without a header")
+    command.add_argument("--quiet", action="store_true", help="say nothing but what went wrong")
+
+
 def stream_options(command: Parser) -> None:
     """Add what every command that opens a stream takes."""
     command.add_argument("--device", metavar="D", help="a PCM's name, such as hw:CARD=PCH,DEV=0, plughw:0 or sim:")
     command.add_argument("--period", type=count, metavar="N", help="frames from one interrupt to the next, exactly")
     command.add_argument("--buffer", type=count, metavar="N", help="frames of the whole ring, exactly")
     command.add_argument("--sync-ptr", action="store_true", help="use SYNC_PTR even where pages could be mapped")
+    command.add_argument("--clock", choices=("auto", "realtime"), help="of a software card: as fast as it goes, or in "
+                         "real time")  # fmt: skip
 
 
 def count(text: str) -> int:

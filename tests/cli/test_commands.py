@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -187,13 +188,23 @@ def test_a_closed_pipe(arguments: list[str]) -> None:
     assert (done.returncode, done.stderr) == (1, "alsamm: nobody reads the output any more (closed pipe)\n")
 
 
-def test_progress_is_for_terminals_only(wav: Callable[..., Path]) -> None:
+@pytest.mark.parametrize("rich", [True, False])
+def test_progress_is_for_terminals(wav: Callable[..., Path], rich: bool) -> None:
     leader, terminal = os.openpty()
-    command = [sys.executable, "-m", "alsamm", "play", str(wav()), "--device", "sim:"]
-    done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=terminal, timeout=60, check=False)
-    shown = os.read(leader, 10_000).decode()
+    hide = "" if rich else "sys.modules['rich'] = None; "
+    code = f"import sys; {hide}from alsamm.cli import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", code, "play", str(wav()), "--device", "sim:"]
+    environment = {**os.environ, "TERM": "xterm"}
+    done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=terminal, timeout=60, check=False, env=environment)
+    os.write(terminal, b"\0")
+    shown = b""
+    while not shown.endswith(b"\0"):
+        shown += os.read(leader, 10_000)
     os.close(leader)
     os.close(terminal)
     assert done.returncode == 0
-    assert "\rplaying 0.1 of 0.1 s" in shown
-    assert shown.endswith("\r\033[K")
+    assert re.search(rb"playing 0:00.\d of 0:00.1, 0:00.\d left", shown)
+    assert b"no xruns" in shown
+    assert (b" dB" in shown) == rich  # a meter for each channel
+    assert (b"\r\n" in shown) == rich
+    assert b"\x1b[2K" in shown if rich else shown.endswith(b"\r\x1b[K\0")
