@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 import alsamm
 from alsamm.cli.correlation import SURE, Array, noise
-from alsamm.cli.devices import NOT_IN_REAL_TIME, default_name, name_for, reached
+from alsamm.cli.devices import NOT_IN_REAL_TIME, name_for, reached
 from alsamm.cli.histogram import as_text, require_matplotlib
 from alsamm.cli.latency_report import write
 from alsamm.cli.loopback import far_end
 from alsamm.cli.numbers import number
 from alsamm.cli.options import Commands, add_command, count, seconds
-from alsamm.cli.report import say, tell
+from alsamm.cli.report import reporting, say, tell
 from alsamm.cli.round_trip import Run, measured
 from alsamm.cli.screen import Screen
-from alsamm.cli.streams import describe
+from alsamm.cli.sound import describe
 from alsamm.enums import Direction
-from alsamm.sim.opener import CARDS, PREFIX
+from alsamm.sim.opener import CARDS
 
 if TYPE_CHECKING:
     import argparse
@@ -151,8 +151,7 @@ def run(arguments: argparse.Namespace) -> int:
 @contextmanager
 def _wishes(arguments: argparse.Namespace) -> Generator[dict[str, Any]]:
     """What to ask ``duplex`` for. The software card hears itself."""
-    device = arguments.device or default_name(Direction.PLAYBACK) or f"{PREFIX}:"
-    if not arguments.json:
+    with reporting(quiet=arguments.json):
         device = name_for(arguments.device, Direction.PLAYBACK, remark=NOT_IN_REAL_TIME)
     made_here = device.partition(":")[2] not in CARDS
     with reached(device) as (name, card):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 import time
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,6 @@ from alsamm.cli.live import Held, Live
 from alsamm.cli.numbers import number
 from alsamm.cli.options import Commands, add_command, count, seconds
 from alsamm.cli.report import tell
-from alsamm.cli.round_trip import delay_of
 from alsamm.enums import Direction
 
 if TYPE_CHECKING:
@@ -84,7 +82,6 @@ class _Loop:
         self._from = [channel % io.capture.channels for channel in range(io.playback.channels)]
         self._levels = Levels(io.playback.channels, io.playback.array_format)
         self._held = Held(io.playback.channels)
-        self._delays: list[int | None] = []
 
     def go(self, limit: float | None) -> None:
         """Period by period."""
@@ -99,35 +96,37 @@ class _Loop:
                     np.multiply(heard[:, self._from], self._gain, out=played)
                     self._levels.add(played)
                     if live.due:
-                        self._delays.append(delay_of(io))
-                        levels = self._held.take(self._levels.take(), time.monotonic())
+                        levels = self._look()
                         live.show([self._summary(levels), "", *meters(levels)])
                     if not live.going:
+                        self._look()
                         break
         finally:
             if not io.closed:
                 self._conclude()
 
+    def _look(self) -> list[Level]:
+        return self._held.take(self._levels.take(), time.monotonic())
+
     def _summary(self, levels: list[Level]) -> str:
         io = self._io
         return (
-            f"{self._told(self._delays[-1])} from in to out; xruns {_xruns(io)}; load {io.capture.stats.load:.0%};"
+            f"{self._latency()} from in to out; xruns {_xruns(io)}; load {io.capture.stats.load:.0%};"
             f" peak {max(_FLOOR, *(level.peak for level in levels)):.1f} dBFS, {self._held.overs} overs"
             + ("" if io.linked else f"; drift {io.drift_ppm:+.1f} ppm")
         )
 
-    def _told(self, frames: int | None) -> str:
-        return "unknown" if frames is None else f"{frames} frames ({frames / self._io.rate * 1000:.1f} ms)"
+    def _latency(self) -> str:
+        """By the numbers of the frames: what is heard in one is played when so many more are captured."""
+        frames = self._io.offset
+        return f"{frames} frames ({frames / self._io.rate * 1000:.1f} ms)"
 
     def _conclude(self) -> None:
-        """What ``offset`` says is by the frames that were moved, snd_pcm_delay is what the drivers say."""
         io = self._io
         frames = io.playback.stats.frames
         tell("looped", f"{frames} frames ({frames / io.rate:.1f} s); {self._held.overs} overs")
-        delays = [delay for delay in self._delays if delay is not None]
-        median = round(statistics.median(delays)) if delays else None
-        offset = io.offset if frames else None
-        tell("latency", f"{self._told(offset)} by the offset; {self._told(median)} by snd_pcm_delay")
+        if frames:
+            tell("latency", self._latency())
         tell("xruns", _xruns(io))
 
 

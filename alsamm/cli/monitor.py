@@ -105,6 +105,7 @@ def _watch(stream: _Stream, move: Callable[[], Array], limit: float | None) -> N
                 stream.time()
     finally:
         if not stream.closed:
+            held.take(levels.take(), time.monotonic())
             _conclude(stream, held.overs)
 
 

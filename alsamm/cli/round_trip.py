@@ -16,7 +16,7 @@ from alsamm.cli.correlation import SURE, Found, find
 if TYPE_CHECKING:
     from alsamm.cli.correlation import Array
 
-__all__ = ["Run", "delay_of", "measured"]
+__all__ = ["Run", "measured"]
 
 
 @dataclass(frozen=True)
@@ -84,10 +84,14 @@ def measured(
         yield run
 
 
-def delay_of(io: alsamm.DuplexStream) -> int | None:
-    """What snd_pcm_delay says that a round trip takes now; None where a PCM does not tell."""
+def _delay(io: alsamm.DuplexStream, number: int) -> int | None:
+    """What snd_pcm_delay says of the round trip, in the turn of the captured frame ``number``; None: it does not tell.
+
+    What is written now is heard after playback's delay. What is read next was captured a delay of capture's ago; it is
+    behind the turn's frames where those were read for being converted, and not shown where they lie.
+    """
     try:
-        return io.playback.delay + io.capture.delay
+        return io.playback.delay + io.capture.delay + io.capture.frame - number
     except alsamm.AlsaError:  # an xrun too, of which the next turn tells
         return None
 
@@ -97,13 +101,14 @@ def _run(io: alsamm.DuplexStream, played: Array, longest: int) -> Run:
     turns = -(-(len(played) + io.playback.buffer_size + longest) // period)
     heard = np.empty((turns * period, io.capture.channels), "f4")
     delays: list[int] = []
+    begin = io.capture.frame
     for turn, (came, goes) in enumerate(io.periods(turns)):
         here = turn * period
         part = played[here : here + period]
         goes[...] = 0
         goes[: len(part)] = part
         heard[here : here + period] = came
-        if (delay := delay_of(io)) is not None:
+        if (delay := _delay(io, begin + here)) is not None:
             delays.append(delay)
     channels = range(io.playback.channels)
     found = [max(((find(one, played[:, k]), k) for k in channels), key=_surely) for one in heard.T]

@@ -54,11 +54,22 @@ def fraction_later(sound: Any, fraction: float) -> Any:
     return np.fft.irfft(turned, len(sound), axis=0)
 
 
-@pytest.mark.parametrize("options", [{}, {"refuse_status": True, "refuse_control": True}, {"delay": 17}])
+KINDS: dict[str, dict[str, Any]] = {
+    "mapped": {},
+    "by ioctl": {"refuse_status": True, "refuse_control": True},
+    "tells a delay": {"delay": 17},
+    "16 bits": {"formats": ["S16_LE"]},
+    "8 bits": {"formats": ["U8"]},
+    "by calls": {"accesses": ["RW_INTERLEAVED"]},
+    "by calls, 16 bits": {"accesses": ["RW_INTERLEAVED"], "formats": ["S16_LE"]},
+}
+
+
+@pytest.mark.parametrize("options", list(KINDS.values()), ids=list(KINDS))
 def test_a_looped_card_is_exact_every_time(cli: Cli, options: dict[str, Any]) -> None:
     """With a delay that the card tells of and does not have, what snd_pcm_delay says is longer than what is."""
     with sim.Card("loops", clock="auto", loop=True, **options) as card:
-        done = cli("latency", card.device, "--json", *map(str, SIZES))
+        done = cli("latency", card.device, "--times", "20", "--json", *map(str, SIZES))
     told = json.loads(done.out)
     assert (done.code, done.err) == (0, "")
     assert [(run["frames"], run["exact"], run["channels"]) for run in told["runs"]] == 20 * [(BUFFER, True, [1, 2])]
