@@ -16,6 +16,7 @@ __all__ = ["Bin", "as_svg", "as_text", "bins", "require_matplotlib"]
 _MOST = 24
 _FINEST = 0.01
 _BAR = 40
+_LEAST_BINS = 8
 _INCHES = (8.0, 4.0)
 
 
@@ -77,17 +78,23 @@ def as_svg(values: Sequence[float], *, rate: int, marks: dict[str, float]) -> st
     # Figure's own types are unknown to pyright, and mypy follows them into what they are not sure of.
     figure: Any = Figure(figsize=_INCHES, layout="constrained")
     axes: Any = figure.add_subplot()
+    step = found[0].high - found[0].low
     middles = [(each.low + each.high) / 2 for each in found]
-    axes.bar(middles, [each.times for each in found], width=(found[0].high - found[0].low) * 0.9, color="#4878a8")
-    for (name, frames), colour in zip(marks.items(), ("#c44e52", "#55a868"), strict=False):
-        axes.axvline(frames, color=colour, linestyle="--", label=f"{name}: {frames:g}")
+    axes.bar(middles, [each.times for each in found], width=step * 0.9, color="#4878a8")
+    for (name, frames), colour, line in zip(marks.items(), ("#c44e52", "#dd8452"), ("--", ":"), strict=False):
+        axes.axvline(frames, color=colour, linestyle=line, linewidth=2, label=f"{name}: {frames:g}")
     axes.set_xlabel("round trip (frames)")
     axes.set_ylabel("runs")
     axes.ticklabel_format(useOffset=False, style="plain")
     axes.yaxis.get_major_locator().set_params(integer=True)
-    axes.margins(x=0.15)
+    least, most = (end(middles + list(marks.values())) for end in (min, max))
+    # Nor is one bar alone all there is to see.
+    room = max(step, (_LEAST_BINS * step - (most - least)) / 2, 0.1 * (most - least))
+    axes.set_xlim(least - room, most + room)
+    if step >= 1:
+        axes.xaxis.get_major_locator().set_params(integer=True)
     if marks:
-        axes.legend()
+        figure.legend(loc="outside lower center", ncols=len(marks))
 
     def to_ms(frames: Any) -> Any:
         return frames / rate * 1000
@@ -97,6 +104,7 @@ def as_svg(values: Sequence[float], *, rate: int, marks: dict[str, float]) -> st
 
     above = axes.secondary_xaxis("top", functions=(to_ms, to_frames))
     above.set_xlabel("ms")
+    above.ticklabel_format(useOffset=False, style="plain")
     drawn = io.StringIO()
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": "alsamm"}):
         figure.savefig(drawn, format="svg", metadata={"Date": None})

@@ -19,7 +19,7 @@ _HEADINGS = ("run", "round trip (frames)", "beyond the offset", "snd_pcm_delay",
 _STYLE = (
     "body{font-family:sans-serif;max-width:60em;margin:2em auto;padding:0 1em}svg{max-width:100%;height:auto}"
     "table{border-collapse:collapse;margin:1em 0}td,th{border:1px solid #bbb;padding:.3em .6em;text-align:right}"
-    "td:first-child,th:first-child{text-align:left}"
+    "td:first-child,th:first-child,.facts td{text-align:left}"
 )
 
 Rows = Sequence[tuple[str, str]]
@@ -82,7 +82,7 @@ def _html(facts: Rows, table: Sequence[Sequence[str]], picture: str | None) -> s
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{_TITLE}</title>'
         '<meta name="viewport" content="width=device-width">'
         f"<style>{_STYLE}</style></head>\n<body><h1>{_TITLE}</h1>\n{drawn}\n"
-        f"{_cells_of(facts)}\n{_cells_of(table, _HEADINGS)}\n</body></html>\n"
+        f"<div class=facts>{_cells_of(facts)}</div>\n{_cells_of(table, _HEADINGS)}\n</body></html>\n"
     )
 
 
