@@ -15,6 +15,7 @@ from alsamm.cli.options import Commands, add_command, seconds
 from alsamm.cli.procfs import Substream, substreams, why_none
 from alsamm.cli.report import say
 from alsamm.cli.screen import Screen
+from alsamm.enums import Direction
 
 if TYPE_CHECKING:
     import argparse
@@ -27,9 +28,11 @@ top --once                              the table, and the end of it
 top --json --all | jq .                 for programs; also those that nobody has open
 """
 
-_HEADINGS = ("PCM", "", "STATE", "FORMAT", "RATE", "PERIOD/BUFFER", "FILL", "DELAY", "XRUNS", "STARTS", "OWNER")
-_RIGHT = ("RATE", "PERIOD/BUFFER", "DELAY", "XRUNS", "STARTS")
-_BAR = 10
+# So narrow that 100 columns do.
+_HEADINGS = ("PCM", "STATE", "FORMAT", "PERIOD/BUF", "FILL", "DELAY", "XRUNS", "OWNER")
+_RIGHT = ("PERIOD/BUF", "DELAY", "XRUNS")
+_WAYS = {Direction.PLAYBACK: "play", Direction.CAPTURE: "rec"}
+_BAR = 5
 
 
 def add(commands: Commands) -> None:
@@ -110,23 +113,19 @@ class Watch:
     def row(self, each: Substream) -> tuple[str, ...]:
         """Cells in the order of the headings."""
         key = _key(each)
+        name = f"{each.name} {_WAYS[each.direction]}"
         if not each.is_open:
-            return (each.name, str(each.direction), "closed", *[""] * (len(_HEADINGS) - 3))
-        owner = each.owner
-        who = "?" if owner is None else f"{owner.pid} {owner.program or '?'} ({owner.user or '?'})"
-        channels = "" if each.channels is None else f" x{each.channels}"
+            return (name, "closed", *[""] * (len(_HEADINGS) - 2))
+        owner, starts = each.owner, self.starts[key]
         return (
-            each.name,
-            str(each.direction),
+            name,
             each.state,
-            f"{_or_dash(each.format)}{channels}",
-            _or_dash(each.rate),
+            f"{_or_dash(each.format)} {_or_dash(each.channels)}x{_or_dash(each.rate)}",
             f"{_or_dash(each.period_size)}/{_or_dash(each.buffer_size)}",
             _filled(each),
             _or_dash(each.delay),
-            str(self.xruns[key]),
-            str(self.starts[key]),
-            who,
+            f"{self.xruns[key]}{f', {starts} starts' if starts else ''}",
+            "?" if owner is None else f"{owner.pid} {owner.program or '?'} {owner.user or '?'}",
         )
 
 
@@ -142,7 +141,7 @@ def _filled(each: Substream) -> str:
     if each.fill is None or not each.buffer_size:
         return "-"
     marks = round(each.fill / each.buffer_size * _BAR)
-    return f"{'#' * marks:.<{_BAR}} {each.fill / each.buffer_size:4.0%}"
+    return f"{'#' * marks:.<{_BAR}}{each.fill / each.buffer_size:4.0%}"
 
 
 def table(watch: Watch) -> list[str]:
