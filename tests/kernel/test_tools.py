@@ -143,3 +143,13 @@ def test_loop(device: dict[str, Any]) -> None:
     print(said)
     assert value(said, "latency") == f"{BUFFER} frames (170.7 ms)"
     assert re.search(r" 1\.\d s  8192 frames \(170\.7 ms\) from in to out; xruns 0 playing, 0 capturing; load", said)
+
+
+@pytest.mark.needs("playback")
+def test_bench_on_a_real_ring(device: dict[str, Any]) -> None:
+    """Which stays silent: the card is not started."""
+    name = half(device, "playback", 7)
+    told = json.loads(tool("bench", "--quick", "--json", "--device", name))["ns"]
+    mine = {row.removesuffix(f" | {name}"): timing for row, timing in told.items() if row.endswith(f" | {name}")}
+    print({row: round(timing["ns"]) for row, timing in mine.items()})
+    assert {"avail()", "commit()", "write 256 frames", "a period: avail, write, avail"} <= set(mine)
