@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 
 from alsamm import __version__
-from alsamm.cli import bench, completion, demo, info, latency, listing, loop, monitor, play, record, top
+from alsamm.cli import bench, completion, demo, info, latency, listing, loop, monitor, play, record, tone, top
 from alsamm.cli.options import Parser
 
 __all__ = ["COMMANDS", "parser"]
 
-COMMANDS = (listing, info, play, record, demo, monitor, loop, latency, top, bench, completion)
+COMMANDS = (listing, info, play, record, tone, demo, monitor, loop, latency, top, bench, completion)
 """Modules with ``add(commands)``, which declares the command, and ``run(arguments)``, which gives the exit code."""
 
 _EXAMPLES = """\
@@ -20,6 +20,7 @@ examples:
   alsamm play song.wav                    on the first card
   alsamm play song.wav --device plughw:1  converted by alsa-lib to what the card takes
   alsamm record take.wav --seconds 10     without --seconds: until Ctrl-C
+  alsamm tone 440 --channel 1             one loudspeaker at a time
   alsamm demo song.wav                    play, and compare what arrived with what was sent
   alsamm monitor                          live: levels, the ring with both pointers, the card's clock
   alsamm latency hw:0 --report out.html   through a cable from the output to the input
@@ -40,7 +41,7 @@ def parser() -> Parser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     top.add_argument("--version", action="version", version=f"alsamm {__version__}")
-    top.set_defaults(run=listing.run, json=False)
+    top.set_defaults(run=listing.run, json=False, all=False)
     commands = top.add_subparsers(title="commands", metavar="COMMAND", parser_class=Parser)
     for module in COMMANDS:
         module.add(commands)

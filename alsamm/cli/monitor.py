@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -16,6 +17,7 @@ from alsamm.cli.numbers import number
 from alsamm.cli.options import Commands, add_command, count, seconds
 from alsamm.cli.report import tell
 from alsamm.cli.ring_picture import place_of, ring_lines
+from alsamm.cli.tone import samples
 from alsamm.enums import Direction
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ monitor hw:0 --tone 440                 the ring of playback, with a tone of -20
 
 _Stream: TypeAlias = alsamm.CaptureStream | alsamm.PlaybackStream
 _AMPLITUDE = 0.1
+_EXACT = 1000
 _HERTZ = number("frequency in Hz", 1.0, 20_000.0)
 _BESIDE = 44  # columns of the words behind the ring
 _LEAST, _MOST = 16, 96
@@ -67,26 +70,20 @@ def run(arguments: argparse.Namespace) -> int:
                 _watch(mic, mic.read_available, arguments.seconds)
         else:
             with alsamm.playback(device.name, dtype="f4", nearest=True, **wishes) as out:
-                _watch(out, _Tone(out, arguments.tone).play, arguments.seconds)
+                _watch(out, _tone(out, arguments.tone), arguments.seconds)
     return 0
 
 
-class _Tone:
-    """A sine on every channel, for as long as somebody plays it."""
+def _tone(out: alsamm.PlaybackStream, hz: float) -> Callable[[], Array]:
+    """What plays a period of a tone, on every channel, and gives it."""
+    waves = samples("sine", Fraction(hz).limit_denominator(_EXACT), out.rate, out.period_size)
 
-    def __init__(self, out: alsamm.PlaybackStream, hz: float) -> None:
-        self._out = out
-        self._step = 2 * np.pi * hz / out.rate
-        self._phase = 0.0
+    def play() -> Array:
+        block = np.repeat((_AMPLITUDE * next(waves)).astype("f4")[:, None], out.channels, axis=1)
+        out.write(block)
+        return block
 
-    def play(self) -> Array:
-        """Fill the room that there is; gives what was put there."""
-        out = self._out
-        turns = self._phase + self._step * np.arange(out.room)
-        block = np.repeat((_AMPLITUDE * np.sin(turns)).astype("f4")[:, None], out.channels, axis=1)
-        written = out.write_available(block)
-        self._phase = (self._phase + self._step * written) % (2 * np.pi)
-        return block[:written]
+    return play
 
 
 def _watch(stream: _Stream, move: Callable[[], Array], limit: float | None) -> None:

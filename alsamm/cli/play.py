@@ -69,7 +69,11 @@ def _raw_sound(arguments: argparse.Namespace) -> Sound | None:
     """What a file without a header holds: as `aplay -t raw`, but for its 8 bits at 8 kHz."""
     if not arguments.raw:
         return None
-    return Sound(arguments.format or Format.S16_LE, arguments.channels or 2, arguments.rate or 48_000)
+    return Sound(
+        Format.S16_LE if arguments.format is None else arguments.format,
+        arguments.channels or 2,
+        arguments.rate or 48_000,
+    )
 
 
 def _help(allowed: bool, named: int | None, hint: str) -> str | None:
@@ -131,7 +135,7 @@ class Player:
                 raise alsamm.UnsupportedError(f"{source.name}: its {what} is {has}, not {want}; {option} converts it")
         if arguments.resample:
             require_soxr()
-        formats = (arguments.format,) if arguments.format and not of_file else source.holders
+        formats = (arguments.format,) if arguments.format is not None and not of_file else source.holders
         pcm, hw = hardware(self._name, Direction.PLAYBACK)
         with pcm:
             card = card_for(hw, wanted, formats, self._helps())
@@ -143,7 +147,7 @@ class Player:
         return Helps(
             rate=_help(arguments.resample, None if arguments.raw else arguments.rate, "--resample converts"),
             channels=_help(arguments.mix, None if arguments.raw else arguments.channels, "--mix copies or mixes"),
-            format="" if arguments.format else "--format converts",
+            format="--format converts" if arguments.format is None else "",
             copy_mono=arguments.raw or arguments.channels is None,
         )
 

@@ -108,7 +108,10 @@ def open_source(path: str, raw: Sound | None = None) -> Source:
     if raw is not None:
         return Source(_RawReader(name, _binary(path), raw), name, holders(raw.format))
     if path == STANDARD or not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116 -- as above
-        return _wav(WavReader(name, file=_binary(path)), name)
+        try:
+            return _wav(WavReader(name, file=_binary(path)), name)
+        except alsamm.UnsupportedError as error:
+            raise alsamm.UnsupportedError(f"{error}; --raw is for samples without a header") from None
     with _binary(path) as file:
         head = file.read(12)
     if head[:4] not in _WAV_HEADS or head[8:] != b"WAVE":
