@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import gc
 import json
-import os
 import platform
 from contextlib import ExitStack
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-import alsamm
 from alsamm.cli.bench_subjects import CALLS, COPY, libraries, numpys, on_device, on_software_card
 from alsamm.cli.options import Commands, add_command
 from alsamm.cli.report import say, tell
 from alsamm.cli.screen import Screen
 from alsamm.cli.turns import EMPTY, Contestant, Timing, statement, timings
+from alsamm.cli.versions import versions
 
 if TYPE_CHECKING:
     import argparse
@@ -91,10 +88,7 @@ def _timed(contestants: list[Contestant], rounds: int) -> dict[str, Timing]:
 
 
 def _machine() -> dict[str, str]:
-    return {
-        "machine": f"{_processor()}, Linux {os.uname().release}",
-        "versions": f"alsamm {alsamm.__version__}, Python {platform.python_version()}, numpy {np.__version__}",
-    }
+    return {"processor": _processor(), "versions": ", ".join(f"{of} {version}" for of, version in versions().items())}
 
 
 def _processor() -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import statistics
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from alsamm.cli.report import reporting, say, tell
 from alsamm.cli.round_trip import Run, measured
 from alsamm.cli.screen import Screen
 from alsamm.cli.sound import describe
+from alsamm.cli.versions import versions
 from alsamm.enums import Direction
 from alsamm.sim.opener import CARDS
 
@@ -196,8 +196,7 @@ def _tell(arguments: argparse.Namespace, work: _Measurement) -> None:
         if work.heard:
             say("\n".join(as_text([run.best.place for run in work.heard])))
     if arguments.report is not None:
-        made = [("made by", f"alsamm {alsamm.__version__} on Linux {os.uname().release}")]
-        file = write(arguments.report, [*facts, *made], work.runs, rate=rate)
+        file = write(arguments.report, [*facts, *versions().items()], work.runs, rate=rate)
         if not arguments.json:
             tell("report", file)
 

@@ -38,7 +38,7 @@ def test_the_table(cli: Cli) -> None:
         assert len(card.played()) == 0
         with alsamm.PCM(card.device, "playback"), alsamm.PCM(card.device, "capture"):
             pass  # which are free again
-    assert f"Python {sys.version.split()[0]}" in done.told("versions")
+    assert sys.version.split()[0] in done.told("versions")
     lines = done.out.splitlines()
     (heading,) = (line for line in lines if "sim:real (status mapped, control SYNC_PTR)" in line)
     assert heading.split()[:2] == ["mapped", "SYNC_PTR"]

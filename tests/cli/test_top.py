@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -177,6 +178,20 @@ def test_live_on_a_terminal(proc: Path) -> None:
     assert (done.returncode, done.stderr) == (0, b"")
     assert shown.count("7 open, 5 running") >= 2
     assert "hw:USB,0,0" in shown
+
+
+def test_ctrl_c(proc: Path) -> None:
+    leader, terminal = os.openpty()
+    command = [sys.executable, "-m", "alsamm", "top", "--proc", str(proc)]
+    with subprocess.Popen(command, stdout=terminal, stderr=subprocess.PIPE, text=True) as process:
+        os.close(terminal)
+        shown = b""
+        while b" open, " not in shown:
+            shown += os.read(leader, 10_000)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=30)
+    os.close(leader)
+    assert (process.returncode, err) == (130, "")
 
 
 def test_it_is_sorted_by_numbers(proc: Path) -> None:
