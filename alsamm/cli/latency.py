@@ -208,10 +208,9 @@ def _line(run: Run, rate: int) -> str:
     place = f"{found.frame}" if found.exact else f"{found.place:.2f}"
     how = "every sample as it was sent" if found.exact else f"{found.decibels:+.1f} dB"
     inverted = ", inverted" if found.gain < 0 else ""
-    delay = "none" if run.delay is None else str(run.delay)
     return (
-        f"{place} frames ({found.place / rate * 1000:.3f} ms), {run.beyond:+.2f} to the offset; snd_pcm_delay {delay};"
-        f" {how}{inverted}, confidence {found.confidence:.1f}"
+        f"{place} frames ({found.place / rate * 1000:.3f} ms), {run.beyond:+.2f} to the offset; snd_pcm_delay"
+        f" {_frames(run.delay)}; {how}{inverted}, confidence {found.confidence:.1f}"
     )
 
 
@@ -227,15 +226,15 @@ def _figures(work: _Measurement, rate: int) -> list[tuple[str, str]]:
         three = ", ".join(f"{key} {figures[key]:.6g}" for key in ("min", "median", "max"))
         rows += [
             ("round trip", f"{three} frames; jitter {figures['jitter']:.3g}; {figures['median'] / rate * 1000:.3f} ms"),
-            ("advertised", f"offset {figures['offset']:g}, snd_pcm_delay {_or_none(figures['delay'])} frames"),
+            ("advertised", f"offset {figures['offset']:g} frames, snd_pcm_delay {_frames(figures['delay'])}"),
             ("beyond", f"{beyond:+.2f} frames ({beyond / rate * 1000:+.3f} ms): converters, the cable, the air"),
             ("channels", _channels(work.heard[-1])),
         ]
     return rows
 
 
-def _or_none(value: float | None) -> str:
-    return "not told," if value is None else f"{value:g}"
+def _frames(value: float | None) -> str:
+    return "not told" if value is None else f"{value:g} frames"
 
 
 def _channels(run: Run) -> str:

@@ -86,6 +86,17 @@ def test_a_cable_of_known_length(cli: Cli, card: sim.Card, delay: int) -> None:
     assert told["beyond_median"] == delay
 
 
+def test_two_cards_have_two_triggers(cli: Cli) -> None:
+    """Numbers of frames are exact all the same; what the offset says is by both clocks then."""
+    with sim.Card("out", clock="realtime") as out, sim.Card("in", clock="realtime", formats=["FLOAT_LE"]) as heard:
+        through(heard, 200, np.asarray)
+        done, told = one(cli, out, "--capture", heard.device)
+    (run,) = told["runs"]
+    assert (done.code, told["device"], told["transport"]) == (0, "sim:out to sim:in", "mapped; not linked")
+    assert (run["frames"], run["exact"]) == (BUFFER + 200, True)
+    assert 0 < run["offset"] < 3 * BUFFER
+
+
 def inverted(sound: Any) -> Any:
     return -sound
 
