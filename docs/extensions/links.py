@@ -1,0 +1,143 @@
+"""Links that nobody types: rule numbers lead to the kernel's rules, names of the package to their reference."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import urlsplit
+
+from docutils import nodes
+from sphinx import addnodes
+from sphinx.transforms import SphinxTransform
+from sphinx.util import logging
+
+import alsamm
+from alsamm import errors
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+
+_RULES = "kernel-rules"
+_RULE = re.compile(r"^([A-Z]\d+b?)\. ")
+_CITED = re.compile(r"(?<=\brule )[A-Z]\d+b?\b|(?<=\brules )[A-Z]\d+b?\b|(?<=[A-Z]\d, )[A-Z]\d+b?\b")
+_RANGE = re.compile(r"\brules? [A-Z]\d")
+_PUBLIC = {name: f"alsamm.{name}" for name in alsamm.__all__} | {
+    "sim.Card": "alsamm.sim.Card",
+    "alsamm.sim": "alsamm.sim",
+    "alsamm.wav": "alsamm.wav",
+}
+_ERROR = re.compile(rf"\b(?:{'|'.join(errors.__all__)})\b")
+_log = logging.getLogger(__name__)
+
+
+class Rules(SphinxTransform):
+    """Each rule in the list of rules can be pointed at, as ``kernel-rules.md#rule-h6``."""
+
+    default_priority = 210
+
+    def apply(self, **_: Any) -> None:
+        """Name the list items by their numbers."""
+        if self.env.docname != _RULES:
+            return
+        for item in self.document.findall(nodes.list_item):
+            if found := _RULE.match(item.astext()):
+                item["ids"].append(f"rule-{found[1].lower()}")
+
+
+class Links(SphinxTransform):
+    """Turns what is named into links to it."""
+
+    default_priority = 220
+    _UNTOUCHED: ClassVar = (nodes.title, nodes.reference, nodes.literal_block, nodes.literal, addnodes.pending_xref)
+
+    def apply(self, **_: Any) -> None:
+        """Rules and exceptions in running text; the package's names in inline code; and a look at addresses."""
+        for literal in list(self.document.findall(nodes.literal)):
+            name = literal.astext().removesuffix("()")
+            target = _PUBLIC.get(name) or _PUBLIC.get(name.removeprefix("alsamm."))
+            if target and not _within(literal, (nodes.title, nodes.reference, addnodes.pending_xref)):
+                literal.parent.replace(literal, _to_object(target, literal.deepcopy(), self.env.docname))
+        for text in list(self.document.findall(nodes.Text)):
+            if _within(text, (*self._UNTOUCHED, addnodes.desc_signature)):
+                continue
+            pieces = [*_split(text.astext(), self.env.docname)]
+            if any(not isinstance(piece, nodes.Text) for piece in pieces):
+                text.parent.replace(text, pieces)
+        for reference in self.document.findall(nodes.reference):
+            address = urlsplit(reference.get("refuri", ""))
+            if address.scheme and not (address.scheme == "https" and "." in address.netloc and " " not in address.path):
+                _log.warning("no address: %s", reference["refuri"], location=reference)
+
+
+def _within(node: nodes.Node, kinds: tuple[type[nodes.Node], ...]) -> bool:
+    parent = node.parent
+    while parent is not None:
+        if isinstance(parent, kinds):
+            return True
+        parent = parent.parent
+    return False
+
+
+def _split(text: str, docname: str) -> Iterator[nodes.Node]:
+    """Text, and links in the place of what is named in it."""
+    found: list[tuple[re.Match[str], Callable[[str], nodes.Node]]] = [
+        (match, lambda name: _to_object(f"alsamm.{name}", nodes.literal(text=name), docname))
+        for match in _ERROR.finditer(text)
+    ]
+    if docname != _RULES and _RANGE.search(text):
+        found += [(match, lambda number: _to_rule(number, docname)) for match in _CITED.finditer(text)]
+    at = 0
+    for match, link in sorted(found, key=lambda each: each[0].start()):
+        if match.start() > at:
+            yield nodes.Text(text[at : match.start()])
+        yield link(match[0])
+        at = match.end()
+    if at < len(text):
+        yield nodes.Text(text[at:])
+
+
+def _to_object(target: str, shown: nodes.Node, docname: str) -> nodes.Node:
+    module = target in ("alsamm.sim", "alsamm.wav")
+    return addnodes.pending_xref(
+        "", shown, refdomain="py", reftype="mod" if module else "obj", reftarget=target, refdoc=docname, refwarn=True
+    )
+
+
+def _to_rule(number: str, docname: str) -> nodes.Node:
+    wanted = f"rule-{number.lower()}"
+    return addnodes.pending_xref(
+        "",
+        nodes.inline(text=number),
+        refdomain="",
+        reftype="rule",
+        reftarget=wanted,
+        refdoc=docname,
+        refwarn=True,
+        refexplicit=True,
+    )
+
+
+def _resolve(app: Sphinx, env: Any, node: nodes.Element, contnode: nodes.Element) -> nodes.Element | None:
+    if node.get("reftype") != "rule":
+        return None
+    if node["reftarget"] not in _known_rules(env):
+        return None  # Sphinx warns
+    address = app.builder.get_relative_uri(node["refdoc"], _RULES)
+    return nodes.reference("", "", contnode, internal=True, refuri=f"{address}#{node['reftarget']}")
+
+
+def _known_rules(env: Any) -> set[str]:
+    known: set[str] = getattr(env, "alsamm_rules", set())
+    if not known:
+        items = env.get_doctree(_RULES).findall(nodes.list_item)
+        known = env.alsamm_rules = {name for item in items for name in item["ids"]}
+    return known
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """For Sphinx."""
+    app.add_transform(Rules)
+    app.add_transform(Links)
+    app.connect("missing-reference", _resolve)
+    return {"parallel_read_safe": True}
