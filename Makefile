@@ -2,6 +2,7 @@
 # make test    everything: style, types, unit, contract, and the lab's real kernels
 # make bench   what calls cost against other ways of doing the same: a table, and docs/benchmarks
 # make bench-kernel   CPU time of a second of sound on real drivers, beside other players: docs/benchmarks/kernel.md
+# make docs    the documentation as a site: build/docs/index.html
 # They install what they need: Debian packages (asking for root only for that) and a virtualenv in .venv.
 
 PYTHON ?= python3
@@ -11,17 +12,21 @@ LAB := $(BIN)/python -m tests.kernel
 SOUND ?= /usr/share/sounds/alsa/Front_Center.wav
 C_SOURCES := $(wildcard alsamm/_c/*.c alsamm/_c/*.h alsamm/_c/*.cdef) build_ffi.py setup.py pyproject.toml
 
-.PHONY: demo test check unit bench bench-kernel lab lab-6.1 lab-6.12 lab-arm64 lab-busy clean
+.PHONY: demo test check docs unit bench bench-kernel lab lab-6.1 lab-6.12 lab-arm64 lab-busy clean
 
 demo: $(VENV)/.built
 	$(BIN)/python -m alsamm demo $(SOUND)
 
-test: check unit lab
+test: check docs unit lab
 
 check: $(VENV)/.checkers
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/pyright
+
+# Every warning is an error, a dead link or an undocumented name too. The site is build/docs/index.html.
+docs: $(VENV)/.checkers
+	$(BIN)/python -m sphinx -b html -E -W -n --keep-going -q docs build/docs
 
 unit: $(VENV)/.checkers
 	$(BIN)/python -m pytest
@@ -68,7 +73,7 @@ $(VENV)/.built: $(VENV)/.created $(C_SOURCES)
 
 $(VENV)/.checkers: $(VENV)/.built
 	tools/debian-packages tests/packages.txt
-	$(BIN)/pip install --quiet --editable '.[test,check,bench]'
+	$(BIN)/pip install --quiet --editable '.[test,check,bench,docs]'
 	touch $@
 
 $(VENV)/.benches: $(VENV)/.checkers tests/bench/packages.txt

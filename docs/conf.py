@@ -41,8 +41,8 @@ nitpick_ignore_regex = [
     ("py:.*", r"(np|npt|numpy|collections|typing|typing_extensions|types|enum|os|asyncio|fractions|pathlib)\..*"),
     ("py:.*", r"(abc|array|builtins|ctypes|contextlib)\..*|ndarray|dtype|DTypeLike|CData"),
     # What only names a type within the package.
-    ("py:class", r"(.*\.)?(Awaitable|Clock|Configurable|Configured|Numbers|Pages|PcmStream|Reserved|TimelineIO|Wishes)"),
-    ("py:class", r"(.*\.)?(Capture|Playback)IO"),
+    ("py:class", r"(.*\.)?(Awaitable|Clock|Configurable|Configured|Numbers|Pages|PcmStream|Reserved|Wishes)"),
+    ("py:class", r"(.*\.)?(Capture|Playback|Timeline)IO"),
 ]
 
 html_theme = "furo"

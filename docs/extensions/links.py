@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 
@@ -81,18 +81,18 @@ def _within(node: nodes.Node, kinds: tuple[type[nodes.Node], ...]) -> bool:
 
 def _split(text: str, docname: str) -> Iterator[nodes.Node]:
     """Text, and links in the place of what is named in it."""
-    found: list[tuple[re.Match[str], Callable[[str], nodes.Node]]] = [
-        (match, lambda name: _to_object(f"alsamm.{name}", nodes.literal(text=name), docname))
+    found = [
+        (*match.span(), _to_object(f"alsamm.{match[0]}", nodes.literal(text=match[0]), docname))
         for match in _ERROR.finditer(text)
     ]
     if docname != _RULES and _RANGE.search(text):
-        found += [(match, lambda number: _to_rule(number, docname)) for match in _CITED.finditer(text)]
+        found += [(*match.span(), _to_rule(match[0], docname)) for match in _CITED.finditer(text)]
     at = 0
-    for match, link in sorted(found, key=lambda each: each[0].start()):
-        if match.start() > at:
-            yield nodes.Text(text[at : match.start()])
-        yield link(match[0])
-        at = match.end()
+    for begin, end, link in sorted(found, key=lambda each: each[0]):
+        if begin > at:
+            yield nodes.Text(text[at:begin])
+        yield link
+        at = end
     if at < len(text):
         yield nodes.Text(text[at:])
 

@@ -1,1 +1,1 @@
-"""The documentation's pictures: ``python -m docs.pictures`` draws them, as far as can be from what a card really does."""
+"""The pictures: ``python -m docs.pictures`` draws them, as far as can be from what a software card really does."""

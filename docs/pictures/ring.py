@@ -69,10 +69,8 @@ def draw() -> Drawing:
         t = _angle(pointer)
         x, y = math.sin(t), -math.cos(t)
         drawing.arrow(*[(middle[0] + r * x, middle[1] + r * y) for r in (152, 124)], colour=colour, width=2.5)
-        shift = 0 if abs(x) < 0.3 else 8 * np.sign(x)
-        anchor = "middle" if shift == 0 else "start" if x > 0 else "end"
-        drawing.text(middle[0] + 158 * x + shift, middle[1] + 158 * y + (5 if shift else 0), name, colour,
-                     anchor=anchor, strong=True)  # fmt: skip
+        where = middle[0] + 166 * x, middle[1] + 158 * y + 5
+        drawing.text(*where, name, colour, anchor="start" if x > 0 else "end", strong=True)
     for row, (colour, opacity, told) in enumerate(
         (
             (ACCENT, 0.8, f"written, not played: {BUFFER - at.avail}"),

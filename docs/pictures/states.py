@@ -69,7 +69,7 @@ def measure() -> set[Step]:
             ring.write(np.zeros(16, "i2"))  # the threshold of one frame starts it: that is start()
             seen.add(("PREPARED", "start()", str(pcm.state)))
             do("pause()", pcm.pause)
-            do("pause(False)", pcm.pause, False)  # noqa: FBT003 -- ALSA's on and off
+            do("pause(False)", pcm.pause, False)
             do("ran dry", card.advance, 128)
             do("prepare()", pcm.prepare)
             run()

@@ -66,7 +66,8 @@ class Drawing:
     ) -> None:
         """One line."""
         weight = ' font-weight="600"' if strong else ""
-        self._shape(f'<text x="{_n(x)}" y="{_n(y)}" fill="{colour}" text-anchor="{anchor}"{weight}>{escape(told)}</text>')
+        place = f'x="{_n(x)}" y="{_n(y)}" text-anchor="{anchor}"'
+        self._shape(f'<text {place} fill="{colour}"{weight}>{escape(told)}</text>')
 
     def _shape(self, shape: str) -> None:
         self._shapes.append(shape)

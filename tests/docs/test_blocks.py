@@ -10,7 +10,6 @@ import pytest
 
 from alsamm.cli import main
 from tests.docs.blocks import PAGES, ROOT, Block, blocks, sessions
-from tests.docs.conftest import Desk
 
 MAKEFILE = (ROOT / "Makefile").read_text()
 # What no test runs: it changes the machine, or belongs to another system than this one.
@@ -32,7 +31,7 @@ COMMANDS = [
 @pytest.fixture
 def clock(request: pytest.FixtureRequest) -> str:
     """Cards that move when somebody waits serve one thread; those of several keep real time."""
-    told: list[Block] = getattr(request.node, "callspec").params.get("told", [])
+    told: list[Block] = request.node.callspec.params.get("told", [])
     return "realtime" if any(_THREADS.search(block.code) for block in told) else "auto"
 
 
