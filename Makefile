@@ -12,7 +12,7 @@ LAB := $(BIN)/python -m tests.kernel
 SOUND ?= /usr/share/sounds/alsa/Front_Center.wav
 C_SOURCES := $(wildcard alsamm/_c/*.c alsamm/_c/*.h alsamm/_c/*.cdef) build_ffi.py setup.py pyproject.toml
 
-.PHONY: demo test check docs unit bench bench-kernel lab lab-6.1 lab-6.12 lab-arm64 lab-busy clean
+.PHONY: demo test check docs peers unit bench bench-kernel lab lab-6.1 lab-6.12 lab-arm64 lab-busy clean
 
 demo: $(VENV)/.built
 	$(BIN)/python -m alsamm demo $(SOUND)
@@ -28,15 +28,19 @@ check: $(VENV)/.checkers
 docs: $(VENV)/.checkers
 	$(BIN)/python -m sphinx -b html -E -W -n --keep-going -q docs build/docs
 
+# Where the package stands beside those that are installed, by trying them: README.md's table.
+peers: $(VENV)/.checkers
+	$(BIN)/python -m tests.docs.peers
+
 unit: $(VENV)/.checkers
 	$(BIN)/python -m pytest
 
 # No card is needed. A missed target is told and fails nothing; BENCH="-k write" measures a part and writes no docs.
-bench: $(VENV)/.benches
+bench: $(VENV)/.checkers
 	$(BIN)/python -m tests.bench $(BENCH)
 
 # In the lab, in time that counts instructions. A missed target fails nothing.
-bench-kernel: $(VENV)/.benches $(VENV)/.lab
+bench-kernel: $(VENV)/.lab
 	$(BIN)/python -m tests.bench.kernel
 
 # Real kernels: snd-dummy, aloop, HDA, AC'97, ES1370, USB on amd64; aloop, HDA, USB on arm64, where both pages are refused.
@@ -74,10 +78,6 @@ $(VENV)/.built: $(VENV)/.created $(C_SOURCES)
 $(VENV)/.checkers: $(VENV)/.built
 	tools/debian-packages tests/packages.txt
 	$(BIN)/pip install --quiet --editable '.[test,check,bench,docs]'
-	touch $@
-
-$(VENV)/.benches: $(VENV)/.checkers tests/bench/packages.txt
-	tools/debian-packages tests/bench/packages.txt
 	touch $@
 
 $(VENV)/.lab: $(VENV)/.checkers tests/kernel/packages.txt

@@ -11,6 +11,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))  # for extensions/
 
 project = "alsamm"
+copyright = "2026, the alsamm authors"  # noqa: A001 -- Sphinx's word
 author = "the alsamm authors"
 version = release = alsamm.__version__
 
