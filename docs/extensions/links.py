@@ -67,7 +67,7 @@ class Links(SphinxTransform):
         for reference in self.document.findall(nodes.reference):
             address = urlsplit(reference.get("refuri", ""))
             if address.scheme and not (address.scheme == "https" and "." in address.netloc and " " not in address.path):
-                _log.warning("no address: %s", reference["refuri"], location=reference)
+                _log.warning("no https address: %s", reference["refuri"], location=reference)
 
 
 def _within(node: nodes.Node, kinds: tuple[type[nodes.Node], ...]) -> bool:

@@ -16,6 +16,7 @@ MAKEFILE = (ROOT / "Makefile").read_text()
 _TAKEN_AT_THEIR_WORD = ("pip", "sudo", "git", ".venv/bin/pip", "python3 -m venv", "ulimit", "cat")
 _THREADS = re.compile(r"asyncio|alsamm\.Stream\(|resample=True|clock=\"realtime\"")
 _UNTAGGED = re.compile(r"^(?:```|~~~) *(\w*)", re.MULTILINE)
+_WIDTH = 92  # characters, on a desktop
 _LANGUAGES = {"python", "sh", "text", "c", "console", "ini", "toml", "yaml"}
 
 SESSIONS = [pytest.param(told, id=f"{page}:{told[0].line}") for page in PAGES for told in sessions(page)]
@@ -68,6 +69,12 @@ def test_shell_runs(block: Block, line: str, capsys: pytest.CaptureFixture[str])
 def test_every_block_says_what_it_is(page: str) -> None:
     opened = _UNTAGGED.findall((ROOT / page).read_text())[::2]
     assert all(tag in _LANGUAGES or not tag for tag in opened), opened
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.startswith("docs/")])
+def test_code_is_no_wider_than_the_page(page: str) -> None:
+    wide = [line for block in blocks(page, "python", "sh") for line in block.code.splitlines() if len(line) > _WIDTH]
+    assert wide == []
 
 
 def test_blocks_are_found() -> None:
