@@ -29,6 +29,8 @@ source_suffix = {".md": "markdown"}
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 
+smartquotes = False  # '""' is a string in docstrings
+
 autodoc_member_order = "bysource"
 autodoc_default_options = {"members": True, "undoc-members": True}  # what has no docstring is an error: complete.py
 autodoc_class_signature = "mixed"

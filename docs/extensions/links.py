@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 _RULES = "kernel-rules"
 _RULE = re.compile(r"^([A-Z]\d+b?)\. ")
-_CITED = re.compile(r"(?<=\brule )[A-Z]\d+b?\b|(?<=\brules )[A-Z]\d+b?\b|(?<=[A-Z]\d, )[A-Z]\d+b?\b")
-_RANGE = re.compile(r"\brules? [A-Z]\d")
+_CITING = re.compile(r"\brules?\s[A-Z]\d")
+_CITED = re.compile(r"(?:(?<=rule\s)|(?<=rules\s)|(?<=[\db],\s)|(?<=[\db]-)|(?<=\d\sand\s))[A-Z]\d+b?\b")
 _PUBLIC = {name: f"alsamm.{name}" for name in alsamm.__all__} | {
     "sim.Card": "alsamm.sim.Card",
     "alsamm.sim": "alsamm.sim",
@@ -85,7 +85,7 @@ def _split(text: str, docname: str) -> Iterator[nodes.Node]:
         (*match.span(), _to_object(f"alsamm.{match[0]}", nodes.literal(text=match[0]), docname))
         for match in _ERROR.finditer(text)
     ]
-    if docname != _RULES and _RANGE.search(text):
+    if docname != _RULES and _CITING.search(text):
         found += [(*match.span(), _to_rule(match[0], docname)) for match in _CITED.finditer(text)]
     at = 0
     for begin, end, link in sorted(found, key=lambda each: each[0]):

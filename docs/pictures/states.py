@@ -37,7 +37,7 @@ _LABELS: dict[Step, tuple[float, float, Anchor]] = {
     ("PAUSED", "pause(False)", "RUNNING"): (350, 96, "end"),
     ("RUNNING", "ran dry", "XRUN"): (378, 158, "middle"),
     ("XRUN", "prepare()", "PREPARED"): (150, 127, "middle"),
-    ("RUNNING", "system sleeps", "SUSPENDED"): (370, 256, "end"),
+    ("RUNNING", "suspend", "SUSPENDED"): (352, 252, "end"),
     ("SUSPENDED", "resume()", "RUNNING"): (410, 216, "start"),
     ("RUNNING", "drain()", "DRAINING"): (264, 264, "end"),
     ("DRAINING", "all played", "SETUP"): (180, 326, "middle"),
@@ -73,7 +73,7 @@ def measure() -> set[Step]:
             do("ran dry", card.advance, 128)
             do("prepare()", pcm.prepare)
             run()
-            do("system sleeps", card.suspend)
+            do("suspend", card.suspend)
             card.resume_power()
             do("resume()", pcm.resume)
             card.suspend()
