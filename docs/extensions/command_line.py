@@ -22,7 +22,7 @@ class CommandLine(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Ask the parsers."""
-        with mock.patch.dict(os.environ, {"COLUMNS": "100"}):
+        with mock.patch.dict(os.environ, {"COLUMNS": "92"}):
             return [self._section(each) for each in _all(parser())]
 
     def _section(self, command: argparse.ArgumentParser) -> nodes.Node:

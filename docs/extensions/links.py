@@ -58,6 +58,8 @@ class Links(SphinxTransform):
             target = _PUBLIC.get(name) or _PUBLIC.get(name.removeprefix("alsamm."))
             if target and not _within(literal, (nodes.title, nodes.reference, addnodes.pending_xref)):
                 literal.parent.replace(literal, _to_object(target, literal.deepcopy(), self.env.docname))
+        for element in list(self.document.findall(nodes.TextElement)):
+            _join(element)
         for text in list(self.document.findall(nodes.Text)):
             if _within(text, (*self._UNTOUCHED, addnodes.desc_signature)):
                 continue
@@ -68,6 +70,19 @@ class Links(SphinxTransform):
             address = urlsplit(reference.get("refuri", ""))
             if address.scheme and not (address.scheme == "https" and "." in address.netloc and " " not in address.path):
                 _log.warning("no https address: %s", reference["refuri"], location=reference)
+
+
+def _join(element: nodes.TextElement) -> None:
+    """MyST gives each line a node of its own, and a rule's number may stand in the line after."""
+    joined: list[nodes.Node] = []
+    for child in element.children:
+        if isinstance(child, nodes.Text) and joined and isinstance(joined[-1], nodes.Text):
+            joined[-1] = nodes.Text(joined[-1] + child)
+        else:
+            joined.append(child)
+    if len(joined) < len(element.children):
+        element.clear()
+        element.extend(joined)
 
 
 def _within(node: nodes.Node, kinds: tuple[type[nodes.Node], ...]) -> bool:
