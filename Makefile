@@ -2,6 +2,7 @@
 # make test    everything: style, types, unit, contract, and the lab's real kernels
 # make bench   what calls cost against other ways of doing the same: a table, and docs/benchmarks
 # make bench-kernel   CPU time of a second of sound on real drivers, beside other players: docs/benchmarks/kernel.md
+# make docs    the documentation as a site: build/docs/index.html
 # They install what they need: Debian packages (asking for root only for that) and a virtualenv in .venv.
 
 PYTHON ?= python3
@@ -12,12 +13,12 @@ SOUND ?= /usr/share/sounds/alsa/Front_Center.wav
 WORKERS ?= 4 # more than cores: most cases wait
 C_SOURCES := $(wildcard alsamm/_c/*.c alsamm/_c/*.h alsamm/_c/*.cdef) build_ffi.py setup.py pyproject.toml
 
-.PHONY: demo test check check-c unit bench bench-kernel lab lab-6.1 lab-6.12 lab-arm64 lab-busy lab-faults faults clean
+.PHONY: demo test check check-c docs peers unit bench bench-kernel lab lab-6.1 lab-6.12 lab-arm64 lab-busy lab-faults faults clean
 
 demo: $(VENV)/.built
 	$(BIN)/python -m alsamm demo $(SOUND)
 
-test: check unit lab
+test: check docs unit lab
 
 check: check-c
 	$(BIN)/ruff check .
@@ -27,16 +28,24 @@ check: check-c
 check-c: $(VENV)/.checkers
 	PYTHON=$(BIN)/python tools/check-c
 
+# Every warning is an error, a dead link or an undocumented name too. The site is build/docs/index.html.
+docs: $(VENV)/.checkers
+	$(BIN)/python -m sphinx -b html -E -W -n --keep-going -q docs build/docs
+
+# Where the package stands beside those that are installed, by trying them: README.md's table.
+peers: $(VENV)/.checkers
+	$(BIN)/python -m tests.docs.peers
+
 unit: $(VENV)/.checkers
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not alone"
 	$(BIN)/python -m pytest -m alone
 
 # No card is needed. A missed target is told and fails nothing; BENCH="-k write" measures a part and writes no docs.
-bench: $(VENV)/.benches
+bench: $(VENV)/.checkers
 	$(BIN)/python -m tests.bench $(BENCH)
 
 # In the lab, in time that counts instructions. A missed target fails nothing.
-bench-kernel: $(VENV)/.benches $(VENV)/.lab
+bench-kernel: $(VENV)/.lab
 	$(BIN)/python -m tests.bench.kernel
 
 # Real kernels: snd-dummy, aloop, HDA, AC'97, ES1370, USB on amd64; aloop, HDA, USB on arm64, where both pages are refused.
@@ -88,11 +97,7 @@ $(VENV)/.built: $(VENV)/.created $(C_SOURCES)
 
 $(VENV)/.checkers: $(VENV)/.built
 	tools/debian-packages tests/packages.txt
-	$(BIN)/pip install --quiet --editable '.[test,check,bench]'
-	touch $@
-
-$(VENV)/.benches: $(VENV)/.checkers tests/bench/packages.txt
-	tools/debian-packages tests/bench/packages.txt
+	$(BIN)/pip install --quiet --editable '.[test,check,bench,docs]'
 	touch $@
 
 $(VENV)/.lab: $(VENV)/.checkers tests/kernel/packages.txt

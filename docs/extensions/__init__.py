@@ -1,0 +1,1 @@
+"""What the site needs from Sphinx beside autodoc."""
