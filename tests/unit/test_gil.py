@@ -66,6 +66,8 @@ def arguments(name: str) -> list[Any]:
             if kind and kind[1] in {"alsamm_ring", "alsamm_pages"}
             else ffi.new(f"struct {kind[1]} *")
             if kind
+            else ffi.new(f"{parameter.rpartition('*')[0].replace('const ', '')}[4]")
+            if re.search(r"long \*", parameter)
             else ffi.NULL
             if "*" in parameter
             else -1
