@@ -1,4 +1,7 @@
-"""Sound through the kernel's own memory: alsa-lib sets a card up, then samples and pointers move by themselves."""
+"""Sound through the kernel's own memory: alsa-lib sets a card up, then samples and pointers move by themselves.
+
+(PYTEST_DONT_REWRITE: nothing here asserts, and pytest would warn who imported it before it started.)
+"""
 
 from alsamm._version import __version__
 from alsamm.account import (

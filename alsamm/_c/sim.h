@@ -45,7 +45,8 @@ struct sim_truth {              /* the kernel's side of one substream: an oracle
     int mmap_count, page_maps, linked;
     unsigned long start_threshold, stop_threshold, silence_threshold, silence_size;
     int tstamp_mode, tstamp_type;
-    unsigned long long interrupts, xruns, moved;  /* moved: frames through the DMA since the card was made */
+    unsigned long long interrupts;
+    unsigned long long xruns, moved;  /* since the card was made; moved: frames through the DMA */
 };
 
 struct sim_tape {               /* the frames that were played since hw_params, raw and interleaved */

@@ -76,7 +76,7 @@ void sim_stop(struct sim_pcm *pcm, int state)
 
 void sim_xrun(struct sim_pcm *pcm) /* __snd_pcm_xrun */
 {
-    pcm->xruns++;
+    pcm->card->xruns[pcm->capture]++;
     if (pcm->tstamp_mode == SNDRV_PCM_TSTAMP_ENABLE) {
         struct timespec now;
         sim_gettime(pcm, &now);

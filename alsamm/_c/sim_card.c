@@ -292,6 +292,7 @@ int sim_truth_of(struct sim_card *card, int capture, struct sim_truth *out)
     capture = capture != 0;
     pcm = card->pcm[capture];
     out->moved = card->moved[capture];
+    out->xruns = card->xruns[capture];
     if (pcm) {
         out->open = 1;
         out->state = pcm->state;
@@ -318,7 +319,6 @@ int sim_truth_of(struct sim_card *card, int capture, struct sim_truth *out)
         out->tstamp_mode = pcm->tstamp_mode;
         out->tstamp_type = pcm->tstamp_type;
         out->interrupts = pcm->interrupts;
-        out->xruns = pcm->xruns;
     }
     sim_unlock(card);
     return 0;

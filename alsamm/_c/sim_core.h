@@ -73,7 +73,7 @@ struct sim_pcm {
 
     long late;                      /* interrupts still to be lost */
     int bad_position;
-    unsigned long long interrupts, xruns;
+    unsigned long long interrupts;
 };
 
 struct sim_card {
@@ -83,7 +83,7 @@ struct sim_card {
     int closed, unplugged, powered_off, frozen, linked, loop;
     int busy[2];
     struct sim_pcm *pcm[2];         /* what is open: playback, capture */
-    unsigned long long moved[2];
+    unsigned long long moved[2], xruns[2];
     char *scratch;
 
     atomic_uint changes;            /* futex: clients sleep on it as on the kernel's wait queues */

@@ -18,7 +18,7 @@ from alsamm.enums import Direction
 if TYPE_CHECKING:
     from alsamm._c._native import CData
 
-__all__ = ["OPENERS", "Opened", "Opener", "holders", "open_pcm"]
+__all__ = ["OPENERS", "STAND_INS", "Opened", "Opener", "holders", "open_pcm"]
 
 _OPENING: Mapping[int, type[errors.AlsaError]] = MappingProxyType(
     {
@@ -47,6 +47,8 @@ Opener = Callable[[str, Direction], Opened]
 
 # By what stands before the colon in a PCM's name. The software card enters itself here when it is imported.
 OPENERS: dict[str, Opener] = {}
+# By the whole name, before anything else is asked: what a software card stands in for.
+STAND_INS: dict[str, Opener] = {}
 
 
 def open_pcm(name: str, direction: Direction) -> Opened:
@@ -59,8 +61,9 @@ def open_pcm(name: str, direction: Direction) -> Opened:
     if not name or "\0" in name:
         raise errors.ArgumentError(f"{name!r} is no PCM name")
     prefix = name.partition(":")[0]
-    if prefix in OPENERS:
-        return OPENERS[prefix](name, direction)
+    opener = STAND_INS.get(name) or OPENERS.get(prefix)
+    if opener is not None:
+        return opener(name, direction)
     if prefix == "sim":
         message = "no software card yet: `import alsamm.sim` and make an alsamm.sim.Card"
         raise errors.DeviceNotFoundError(errno.ENOENT, message, "", name)

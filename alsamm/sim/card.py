@@ -12,7 +12,7 @@ from alsamm import errors
 from alsamm._c import check, ffi, lib
 from alsamm.enums import Access, Direction, Format
 from alsamm.sim.limits import ACCESSES, FORMATS, Limits, Range
-from alsamm.sim.opener import CARDS, PREFIX
+from alsamm.sim.opener import CARDS, PREFIX, stand_in
 from alsamm.sim.sound import Frames, array_of, bytes_of, read_wav, write_wav
 from alsamm.sim.substream import Substream
 
@@ -69,6 +69,9 @@ class Card:
     ``loop``: what is played is what capture hears at the same time, exact to the frame, when both streams agree on
     format, channels and rate. ``record=False`` keeps nothing of what is played.
 
+    ``stands_in_for``: names of other PCMs, such as ``["default", "hw:0"]``, that open this card while it is not closed,
+    so that code which asks for them can be tried as it is. Whole names, in this process only.
+
     Raises ArgumentError for what cannot be, or a name that is taken.
 
     Synchronization: any thread; every method takes the card's lock.
@@ -103,6 +106,7 @@ class Card:
         delay: int = 0,
         loop: bool = False,
         record: bool = True,
+        stands_in_for: Sequence[str] = (),
     ) -> None:
         if not name or len(name.encode()) >= lib.SIM_NAME or set(name) & {":", "\0"}:
             raise errors.ArgumentError(f"{name!r} is no card name: 1 to {lib.SIM_NAME - 1} bytes without a colon")
@@ -140,6 +144,7 @@ class Card:
         self._wav: str | os.PathLike[str] | None = None
         self._loop = False
         self.loop = loop
+        self._stand_down = stand_in(self, stands_in_for)
         CARDS[name] = self
 
     def __enter__(self) -> Self:
@@ -178,6 +183,7 @@ class Card:
         path, played = self._wav, self._tape() if self._wav is not None else None
         if CARDS.get(self._name) is self:
             del CARDS[self._name]
+        self._stand_down()
         self._close()
         if path is not None and played is not None:
             write_wav(path, *played)

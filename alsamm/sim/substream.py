@@ -154,7 +154,7 @@ class Substream:
 
     @property
     def xruns(self) -> int:
-        """Xruns since it was opened."""
+        """Xruns since the card was made, those that were recovered from too."""
         return int(self._read().xruns)
 
     @property

@@ -28,6 +28,7 @@ MAY_IMPORT = {
     "direct": {"_c", "account", "checks", "conversion", "device", "enums", "errors", "samples"},
     "stream": {"_c", "account", "alsalib", "checks", "conversion", "device", "direct", "enums", "errors", "samples"},
     "sim": {"_c", "alsalib", "device", "direct", "enums", "errors", "wav"},
+    "testing": {"conversion", "enums", "errors", "sim"},
 }
 
 
