@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from sphinx.application import Sphinx
     from sphinx.environment import BuildEnvironment
 
-MODULES = ("alsamm", "alsamm.sim", "alsamm.wav")
+MODULES = ("alsamm", "alsamm.sim", "alsamm.testing", "alsamm.wav")
 _CONSTANTS = ("__version__",)
 _log = logging.getLogger(__name__)
 

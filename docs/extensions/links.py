@@ -22,11 +22,9 @@ _RULES = "kernel-rules"
 _RULE = re.compile(r"^([A-Z]\d+b?)\. ")
 _CITING = re.compile(r"\brules?\s[A-Z]\d")
 _CITED = re.compile(r"(?:(?<=rule\s)|(?<=rules\s)|(?<=[\db],\s)|(?<=[\db]-)|(?<=\d\sand\s))[A-Z]\d+b?\b")
-_PUBLIC = {name: f"alsamm.{name}" for name in alsamm.__all__} | {
-    "sim.Card": "alsamm.sim.Card",
-    "alsamm.sim": "alsamm.sim",
-    "alsamm.wav": "alsamm.wav",
-}
+_MODULES = ("alsamm.sim", "alsamm.testing", "alsamm.wav")
+_PUBLIC = {name: f"alsamm.{name}" for name in alsamm.__all__}
+_PUBLIC |= {name: name for name in _MODULES} | {"sim.Card": "alsamm.sim.Card"}
 _ERROR = re.compile(rf"\b(?:{'|'.join(errors.__all__)})\b")
 _log = logging.getLogger(__name__)
 
@@ -113,9 +111,14 @@ def _split(text: str, docname: str) -> Iterator[nodes.Node]:
 
 
 def _to_object(target: str, shown: nodes.Node, docname: str) -> nodes.Node:
-    module = target in ("alsamm.sim", "alsamm.wav")
     return addnodes.pending_xref(
-        "", shown, refdomain="py", reftype="mod" if module else "obj", reftarget=target, refdoc=docname, refwarn=True
+        "",
+        shown,
+        refdomain="py",
+        reftype="mod" if target in _MODULES else "obj",
+        reftarget=target,
+        refdoc=docname,
+        refwarn=True,
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import wave
 from collections.abc import Generator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,6 @@ import numpy as np
 import pytest
 
 from alsamm import sim
-from alsamm.alsalib.openers import OPENERS, Opened
-from alsamm.enums import Direction
-from alsamm.sim.opener import open_sim
 
 
 @dataclass(frozen=True)
@@ -42,16 +38,10 @@ def clock() -> str:
 
 @pytest.fixture
 def desk(clock: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Desk]:
-    with ExitStack() as stack:
-        first = stack.enter_context(sim.Card("first", clock=clock))
-        second = stack.enter_context(sim.Card("second", clock=clock, ppm=100.0))
-
-        def opened(name: str, direction: Direction) -> Opened:
-            card = second if name in ("hw:1", "hw:CARD=Mic") else first
-            return open_sim(card.device, direction)
-
-        for prefix in ("hw", "plughw", "default"):
-            monkeypatch.setitem(OPENERS, prefix, opened)
+    with (
+        sim.Card("first", clock=clock, stands_in_for=["default", "hw:0", "plughw:0"]) as first,
+        sim.Card("second", clock=clock, ppm=100.0, stands_in_for=["hw:1", "hw:CARD=Mic"]) as second,
+    ):
         monkeypatch.chdir(tmp_path)
         _song(tmp_path / "song.wav", 0.5)
         _song(tmp_path / "jingle.wav", 0.25)

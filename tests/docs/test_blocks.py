@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -39,9 +41,33 @@ def clock(request: pytest.FixtureRequest) -> str:
 @pytest.mark.parametrize("told", SESSIONS)
 @pytest.mark.usefixtures("desk")
 def test_python_runs(told: list[Block]) -> None:
+    code = "".join(block.code for block in told)
+    if "def test_" in code:
+        run_as_tests(code)
+        return
     names: dict[str, object] = {"__name__": "__main__"}
     for block in told:
         block.run(names)
+
+
+def run_as_tests(code: str) -> None:
+    """As a user's own file, by the plugin that is installed."""
+    Path("test_page.py").write_text(code)
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "--strict-markers",
+        "-W",
+        "error",
+        "--rootdir",
+        ".",
+        "test_page.py",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert f"{code.count('def test_')} passed" in done.stdout
 
 
 @pytest.mark.parametrize(("block", "line"), COMMANDS)
