@@ -42,7 +42,7 @@ toc_object_entries_show_parents = "hide"
 # There is no network where this is built, so names of Python's and numpy's own are not looked up.
 nitpick_ignore_regex = [
     ("py:.*", r"(np|npt|numpy|collections|typing|typing_extensions|types|enum|os|asyncio|fractions|pathlib)\..*"),
-    ("py:.*", r"(abc|array|builtins|ctypes|contextlib)\..*|ndarray|dtype|DTypeLike|CData"),
+    ("py:.*", r"(abc|array|builtins|ctypes|contextlib|io)\..*|ndarray|dtype|DTypeLike|CData"),
     # What only names a type within the package.
     ("py:class", r"(.*\.)?(Awaitable|Clock|Configurable|Configured|Numbers|Pages|PcmStream|Reserved|Wishes)"),
     ("py:class", r"(.*\.)?(Capture|Playback|Timeline)IO"),
