@@ -204,6 +204,9 @@ class _SoundFileReader:
             try:
                 block = self._file.read(frames, dtype=self.format.dtype.name, always_2d=True)
             except self._failure as error:
+                if self.promised is None and done:  # libsndfile stumbles over the end of a FLAC file that tells of none
+                    self.complaint = f"{self._path} ends abruptly: {done} frames are there"
+                    return
                 message = f"{self._path}: soundfile cannot read on after {done} frames: {error}"
                 raise alsamm.UnsupportedError(message) from None
             if not len(block):
