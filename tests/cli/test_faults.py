@@ -153,7 +153,7 @@ def test_kill_ends_a_recording_and_keeps_it(tmp_path: Path, ending: str, number:
 
 
 def test_kill_ends_play_in_a_line(wav: Callable[..., Path]) -> None:
-    command = [*ALSAMM, "play", wav(frames=480_000), "--device", "sim:", "--clock", "realtime"]
+    command = [*ALSAMM, "play", str(wav(frames=480_000)), "--device", "sim:", "--clock", "realtime"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0) as process:
         time.sleep(1.5)
         process.send_signal(signal.SIGTERM)

@@ -124,7 +124,8 @@ def test_a_part_of_a_file(cli: Cli, wav: WavFile, card: sim.Card) -> None:
 
 
 def sine(rate: int, frames: int, pitch: float = 1000) -> Frames:
-    return np.rint(16_000 * np.sin(np.arange(frames) * 2 * np.pi * pitch / rate)).astype("<i2")
+    made: Frames = np.rint(16_000 * np.sin(np.arange(frames) * 2 * np.pi * pitch / rate)).astype("<i2")
+    return made
 
 
 def pitch_of(frames: Frames, rate: int) -> float:
