@@ -66,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _raw_sound(arguments: argparse.Namespace) -> Sound | None:
-    """What a file without a header holds: as `aplay -t raw`, but for its 8 bits at 8 kHz."""
+    """What files without a header hold: S16_LE, 2 channels, 48 kHz where the options say nothing else."""
     if not arguments.raw:
         return None
     return Sound(
@@ -95,7 +95,7 @@ class Player:
         self._name = name
         self._screen = Screen(quiet=arguments.quiet)
         self._stream: alsamm.PlaybackStream | None = None
-        self._sound: Sound | None = None
+        self._source: Source | None = None
         self._levels = Levels(0, Format.S16)
         self._sent, self._told, self._began = 0, False, 0.0
         self.card = Sound(Format.S16, 0, 0)
@@ -110,13 +110,13 @@ class Player:
 
     def open(self, source: Source) -> None:
         """Be ready for a source: with the stream that there is, if it is for such sound, else with a new one."""
-        if self._stream is not None and self._sound == source.sound:
+        if self._stream is not None and self._source is not None and self._source.is_like(source):
             return
         self.finish()
         self.card, held = self._choose(source)
         stream = open_stream(self._arguments, self._name, Direction.PLAYBACK, self.card, held)
         assert isinstance(stream, alsamm.PlaybackStream)  # noqa: S101 -- the direction says so
-        self._stream, self._sound = stream, source.sound
+        self._stream, self._source = stream, source
         self._levels = Levels(stream.channels, stream.array_format)
         self._sent, self._told, self._began = 0, False, time.monotonic()
 
@@ -176,9 +176,10 @@ class Player:
         tell("transport", transport(self.stream))
         tell("geometry", describe(self.stream.pcm.geometry()))
         given, card, words = source.sound, self.card, list[str]()
-        exact = card.format in source.holders
+        exact = card.format in source.holders and not source.lossy
         if card.format is not given.format:
-            words.append(f"{given.format} {'widened' if exact else 'converted'} to {card.format}")
+            verb = "decoded" if source.lossy else "widened" if exact else "converted"
+            words.append(f"{given.format} {verb} to {card.format}")
         if card.channels != given.channels:
             exact = exact and given.channels == 1
             how = "mono copied" if given.channels == 1 else f"{given.channels} channels mixed"
