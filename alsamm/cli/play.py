@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from typing import TYPE_CHECKING
 
 import alsamm
 from alsamm.cli.devices import NOT_IN_REAL_TIME, name_for, reached
 from alsamm.cli.fitting import Converter, Helps, card_for, hardware, open_stream, require_soxr, transport
-from alsamm.cli.levels import Levels, bar, meters
+from alsamm.cli.levels import Level, Levels, bar, loudest_of, meters
 from alsamm.cli.options import Commands, add_command, seconds, sound_options, stream_options
 from alsamm.cli.reading import open_source, require_file
 from alsamm.cli.report import clock, reporting, tell
@@ -97,6 +98,8 @@ class Player:
         self._stream: alsamm.PlaybackStream | None = None
         self._source: Source | None = None
         self._levels = Levels(0, Format.S16)
+        self._coming: deque[tuple[int, list[Level]]] = deque()
+        self._heard: list[Level] = []
         self._sent, self._told, self._began = 0, False, 0.0
         self.card = Sound(Format.S16, 0, 0)
         """What the card is set to."""
@@ -118,6 +121,8 @@ class Player:
         assert isinstance(stream, alsamm.PlaybackStream)  # noqa: S101 -- the direction says so
         self._stream, self._source = stream, source
         self._levels = Levels(stream.channels, stream.array_format)
+        self._coming.clear()
+        self._heard = self._levels.take()
         self._sent, self._told, self._began = 0, False, time.monotonic()
 
     def _choose(self, source: Source) -> tuple[Sound, Format]:
@@ -165,6 +170,7 @@ class Player:
             self._sent += len(block)
             if self._screen.seen:
                 self._levels.add(block)
+                self._coming.append((self._sent, self._levels.take()))
                 self._screen.show(lambda: self._picture(source, before))
         if source.complaint:
             self._screen.clear()
@@ -192,9 +198,15 @@ class Player:
 
     def _picture(self, source: Source, before: int) -> Sequence[str]:
         stats = self.stream.stats
-        levels = self._levels.take()
-        at = max(0, self._sent - before - stats.queued) / self.card.rate
-        loudest = max(level.rms for level in levels)
+        played = self._sent - stats.queued
+        news: list[list[Level]] = []
+        while self._coming and self._coming[0][0] <= played:  # what is heard now was written a buffer's time ago
+            news.append(self._coming.popleft()[1])
+        if news:
+            self._heard = [loudest_of(levels) for levels in zip(*news, strict=True)]
+        levels = self._heard
+        at = max(0, played - before) / self.card.rate
+        loudest = loudest_of(levels).rms
         xruns = f"{stats.xruns} xruns" if stats.xruns else "no xruns"
         if source.promised is None:
             so_far = clock(at)
