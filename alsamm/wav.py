@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Iterator
+from io import RawIOBase
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -52,18 +53,20 @@ class WavReader:
     8-bit (unsigned), 16-, 24- (packed) and 32-bit integers, 32- and 64-bit float; also with the extensible header, with
     other chunks, as RF64. A data chunk whose size is 0 or 0xFFFFFFFF, as streams have it, reaches to the file's end.
 
+    ``file``: where to read from if it is open already, as standard input is; ``path`` is what to call it then.
+
     Raises UnsupportedError for what is no WAV file or holds other samples; OSError.
 
     Synchronization: none; one thread at a time.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, file: BinaryIO | None = None) -> None:
         self._path = os.fspath(path)
         self._format: Format | None = None
         self._channels = self._rate = 0
         self._read = 0
         self._ended = False
-        self._file = open(path, "rb")  # noqa: SIM115, PTH123 -- closed by close()
+        self._file = open(path, "rb") if file is None else file  # noqa: SIM115, PTH123 -- closed by close()
         try:
             self._promised = self._parse()
         except BaseException:
@@ -98,22 +101,22 @@ class WavReader:
             return f"{self._path} is truncated: its header tells of {self._promised} frames, {self._read} are there"
         return ""
 
-    def blocks(self) -> Iterator[Frames]:
-        """Give the frames that are there, in arrays (frames, channels) of the format's dtype.
+    def blocks(self, frames: int | None = None) -> Iterator[Frames]:
+        """Give the frames that are there, in arrays (frames, channels) of the format's dtype, of ``frames`` at most.
 
         Packed samples have a last axis of 3.
         """
         frame_bytes = self._channels * self.format.physical_width // 8
-        most = max(1, _BLOCK_BYTES // frame_bytes)
+        most = max(1, frames or _BLOCK_BYTES // frame_bytes)
         while self._promised is None or self._read < self._promised:
             left = most if self._promised is None else min(most, self._promised - self._read)
             raw = self._file.read(left * frame_bytes)
-            frames = len(raw) // frame_bytes
-            self._read += frames
-            if frames:
-                flat = np.frombuffer(raw[: frames * frame_bytes], self.format.dtype.base)
-                yield flat.reshape((frames, self._channels, *self.format.dtype.shape))
-            if frames < left:
+            got = len(raw) // frame_bytes
+            self._read += got
+            if got:
+                flat = np.frombuffer(raw[: got * frame_bytes], self.format.dtype.base)
+                yield flat.reshape((got, self._channels, *self.format.dtype.shape))
+            if got < left:
                 break
         self._ended = True
 
@@ -188,12 +191,23 @@ class WavReader:
 class WavWriter:
     """A WAV file that is being written. Its header is renewed once a second of sound: what a crash leaves can be read.
 
-    Raises UnsupportedError for a format that is none of FORMATS, or a path that cannot be written at random; OSError.
+    Where that cannot be, in a pipe, or in an open ``file`` (unbuffered; ``path`` is what to call it then), the header
+    tells of a stream without an end, which has no 4 GiB limit either.
+
+    Raises UnsupportedError for a format that is none of FORMATS; OSError.
 
     Synchronization: none; one thread at a time.
     """
 
-    def __init__(self, path: Path, format: Format, channels: int, rate: int) -> None:  # noqa: A002 -- ALSA's word
+    def __init__(
+        self,
+        path: Path,
+        format: Format,  # noqa: A002 -- ALSA's word
+        channels: int,
+        rate: int,
+        *,
+        file: RawIOBase | None = None,
+    ) -> None:
         name = os.fspath(path)
         if format not in _TAGS:
             can = ", ".join(map(str, FORMATS))
@@ -205,7 +219,8 @@ class WavWriter:
         self._bytes = self._told = 0
         self._name = name
         # Without a buffer: after a full disk the header can still be put right.
-        self._file = open(path, "wb", buffering=0)  # noqa: SIM115, PTH123 -- closed by close()
+        self._file = open(path, "wb", buffering=0) if file is None else file  # noqa: SIM115, PTH123 -- closed by close()
+        self._endless = file is not None or not self._file.seekable()
         try:
             self._put_header()
         except BaseException:
@@ -222,14 +237,15 @@ class WavWriter:
         raw = memoryview(frames if isinstance(frames, bytes) else frames.tobytes())
         if len(raw) % self._frame_bytes:
             raise errors.ArgumentError(f"{len(raw)} bytes are no whole frames of {self._frame_bytes}")
-        room = (_LARGEST - self._bytes) // self._frame_bytes
-        fitting = min(len(raw) // self._frame_bytes, room)
+        fitting = len(raw) // self._frame_bytes
+        if not self._endless:
+            fitting = min(fitting, (_LARGEST - self._bytes) // self._frame_bytes)
         left = raw[: fitting * self._frame_bytes]
         while left:
             written = self._put(left)
             self._bytes += written
             left = left[written:]
-        if self._bytes - self._told >= self._rate * self._frame_bytes:
+        if not self._endless and self._bytes - self._told >= self._rate * self._frame_bytes:
             self._put_header()
         return fitting
 
@@ -238,6 +254,8 @@ class WavWriter:
         if self._file.closed:
             return
         with self._file:
+            if self._endless:
+                return
             self._put_header()
             if self._bytes % 2:
                 self._put(b"\0")  # chunks end at even places
@@ -260,11 +278,13 @@ class WavWriter:
             fmt += struct.pack("<HHIH", 22, bits, 0, tag) + _GUID_TAIL
         elif tag != _PCM:
             fmt += struct.pack("<H", 0)
-        size = self.frames * self._frame_bytes
+        size = _UNKNOWN if self._endless else self.frames * self._frame_bytes
         head = struct.pack("<4sI", b"fmt ", len(fmt)) + fmt + struct.pack("<4sI", b"data", size)
-        header = struct.pack("<4sI4s", b"RIFF", 4 + len(head) + size + size % 2, b"WAVE") + head
-        if not self._file.seekable():
-            raise errors.UnsupportedError(f"{self._name}: not a file whose header can be renewed")
+        whole = _UNKNOWN if self._endless else 4 + len(head) + size + size % 2
+        header = struct.pack("<4sI4s", b"RIFF", whole, b"WAVE") + head
+        if self._endless:
+            self._put(header)
+            return
         self._file.seek(0)
         self._put(header)
         self._file.seek(0, os.SEEK_END)
@@ -272,7 +292,7 @@ class WavWriter:
 
     def _put(self, data: bytes | memoryview) -> int:
         try:
-            return self._file.write(data)
+            return self._file.write(data) or 0
         except OSError as error:
             error.filename = self._name
             raise

@@ -63,6 +63,30 @@ int alsamm_hello(int fd, struct alsamm_info *out)
     return 0;
 }
 
+/* HW_REFINE of the whole space of configurations changes nothing; its info is the same in all of them. */
+int alsamm_get_abilities(int fd, struct alsamm_abilities *out)
+{
+    struct snd_pcm_hw_params params;
+    int error;
+
+    memset(out, 0, sizeof *out);
+    memset(&params, 0, sizeof params);
+    memset(params.masks, 0xff, sizeof params.masks);
+    for (size_t i = 0; i < sizeof params.intervals / sizeof *params.intervals; i++)
+        params.intervals[i].max = ~0U;
+    params.rmask = ~0U;
+    params.info = ~0U;
+    error = pcm_ioctl(fd, SNDRV_PCM_IOCTL_HW_REFINE, &params);
+    if (error < 0)
+        return error;
+    out->info = params.info;
+    out->mmap = (params.info & SNDRV_PCM_INFO_MMAP) != 0;
+    out->sync_applptr = (params.info & SNDRV_PCM_INFO_SYNC_APPLPTR) != 0;
+    out->explicit_sync = (params.info & SNDRV_PCM_INFO_EXPLICIT_SYNC) != 0;
+    out->no_rewinds = (params.info & SNDRV_PCM_INFO_NO_REWINDS) != 0;
+    return 0;
+}
+
 static int pcm_op(int fd, enum alsamm_op op, long argument, long *result)
 {
     snd_pcm_uframes_t frames = (snd_pcm_uframes_t)argument;

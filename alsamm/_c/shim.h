@@ -19,6 +19,12 @@ struct alsamm_info {
     char id[64], name[80];
 };
 
+/* What the driver says of itself, as far as it decides what may be mapped (rules C3, C4, F4). */
+struct alsamm_abilities {
+    unsigned int info;          /* SNDRV_PCM_INFO_* */
+    int mmap, sync_applptr, explicit_sync, no_rewinds;
+};
+
 /* One answer of SYNC_PTR: taken under the kernel's lock, so its parts belong together (rule D5). */
 struct alsamm_snapshot {
     int state, suspended_state;
@@ -49,6 +55,7 @@ enum {
 };
 
 int alsamm_hello(int fd, struct alsamm_info *out);
+int alsamm_get_abilities(int fd, struct alsamm_abilities *out);
 int alsamm_pcm_op(int fd, enum alsamm_op op, long argument, long *result);
 int alsamm_get_status(int fd, struct alsamm_status *out);
 int alsamm_get_delay(int fd, long *out);

@@ -210,6 +210,7 @@ int sim_apply_appl_ptr(struct sim_pcm *pcm, unsigned long appl_ptr);
 
 /* sim_params.c */
 int sim_do_hw_params(struct sim_pcm *pcm, struct snd_pcm_hw_params *params);
+int sim_do_hw_refine(struct sim_pcm *pcm, struct snd_pcm_hw_params *params);
 int sim_do_hw_free(struct sim_pcm *pcm);
 int sim_do_sw_params(struct sim_pcm *pcm, struct snd_pcm_sw_params *params);
 int sim_do_channel_info(struct sim_pcm *pcm, struct snd_pcm_channel_info *info);

@@ -204,6 +204,7 @@ static int dispatch(struct sim_pcm *pcm, int fd, unsigned long request, void *ar
     case SNDRV_PCM_IOCTL_INFO: return info(pcm, argument);
     case SNDRV_PCM_IOCTL_TTSTAMP: return ttstamp(pcm, *(int *)argument);
     case SNDRV_PCM_IOCTL_USER_PVERSION: pcm->user_pversion = *(int *)argument; return 0;
+    case SNDRV_PCM_IOCTL_HW_REFINE: return sim_do_hw_refine(pcm, argument);
     case SNDRV_PCM_IOCTL_HW_PARAMS: return sim_do_hw_params(pcm, argument);
     case SNDRV_PCM_IOCTL_HW_FREE: return sim_do_hw_free(pcm);
     case SNDRV_PCM_IOCTL_SW_PARAMS: return sim_do_sw_params(pcm, argument);

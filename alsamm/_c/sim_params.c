@@ -173,6 +173,13 @@ int sim_do_hw_params(struct sim_pcm *pcm, struct snd_pcm_hw_params *params)
     return 0;
 }
 
+/* What the card says of itself, no more: what it can do alsa-lib hears from the plugin. */
+int sim_do_hw_refine(struct sim_pcm *pcm, struct snd_pcm_hw_params *params)
+{
+    params->info = card_info(&pcm->card->config);
+    return 0;
+}
+
 int sim_do_hw_free(struct sim_pcm *pcm)
 {
     if ((pcm->state != SNDRV_PCM_STATE_SETUP && pcm->state != SNDRV_PCM_STATE_PREPARED) ||

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from alsamm import errors
 from alsamm.cli.arguments import parser
+from alsamm.cli.interrupts import Ended, killable
 
 __all__ = ["main"]
 
@@ -21,8 +22,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     try:
         arguments = parser().parse_args(argv)
-        code: int = arguments.run(arguments)
-        sys.stdout.flush()
+        with killable():
+            code: int = arguments.run(arguments)
+            sys.stdout.flush()
     except SystemExit as end:  # argparse: --help, or options that make no sense
         code = end.code if isinstance(end.code, int) else 1
     except KeyboardInterrupt:
@@ -31,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         # What Python still holds for the closed pipe must not come up again when it flushes at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = _complain("nobody reads the output any more (closed pipe)")
-    except (errors.AlsaError, TimeoutError) as error:
+    except (errors.AlsaError, Ended, TimeoutError) as error:
         code = _complain(str(error))
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""

@@ -12,10 +12,19 @@ from alsamm.cli.report import say
 from alsamm.enums import Direction
 from alsamm.sim.opener import CARDS, PREFIX
 
-__all__ = ["NOT_IN_REAL_TIME", "Opened", "default_name", "name_for", "opened", "opened_by_kernel"]
+__all__ = ["NOT_IN_REAL_TIME", "Clock", "Opened", "Reached", "default_name", "name_for", "opened", "opened_by_kernel",
+           "reached"]  # fmt: skip
 
 _SOFTWARE = "alsamm"
 NOT_IN_REAL_TIME = ", as fast as it goes and not in real time"
+Clock = Literal["auto", "realtime"]
+
+
+class Reached(NamedTuple):
+    """A device that can be opened by its name, and the software card behind it, if it is one's."""
+
+    name: str
+    card: sim.Card | None
 
 
 class Opened(NamedTuple):
@@ -46,25 +55,30 @@ def name_for(name: str | None, direction: Direction, *, remark: str = "") -> str
 
 
 @contextmanager
-def opened(name: str, direction: Direction, clock: Literal["auto", "realtime"] = "auto") -> Generator[Opened]:
-    """Open a PCM, with the software card behind it where that is meant; close both at the end.
+def reached(name: str, clock: Clock = "auto") -> Generator[Reached]:
+    """A device that is there while ``with`` lasts: where a software card is meant, it is made.
 
-    A software card that exists in this process already is used as it is.
+    One that exists in this process already is used as it is, whatever its clock.
     """
     prefix, _, wanted = name.partition(":")
     if prefix != PREFIX:
-        with alsamm.PCM(name, direction) as pcm:
-            yield Opened(pcm, None)
+        yield Reached(name, None)
         return
     wanted = wanted or _SOFTWARE
     there = CARDS.get(wanted)
     card = sim.Card(wanted, clock=clock) if there is None else there
     try:
-        with alsamm.PCM(card.device, direction) as pcm:
-            yield Opened(pcm, card)
+        yield Reached(card.device, card)
     finally:
         if there is None:
             card.close()
+
+
+@contextmanager
+def opened(name: str, direction: Direction, clock: Clock = "auto") -> Generator[Opened]:
+    """Open a PCM, with the software card behind it where that is meant; close both at the end."""
+    with reached(name, clock) as device, alsamm.PCM(device.name, direction) as pcm:
+        yield Opened(pcm, device.card)
 
 
 def opened_by_kernel(pcm: alsamm.PCM) -> bool:

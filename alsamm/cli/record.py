@@ -1,131 +1,177 @@
-"""``record``: a card to a WAV file."""
+"""``record``: a card to a sound file."""
 
 from __future__ import annotations
 
 import math
 import signal
-from contextlib import contextmanager, suppress
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import alsamm
-from alsamm.cli.devices import name_for, opened
-from alsamm.cli.report import Progress, tell
-from alsamm.cli.streams import Sizes, Sound, choose, describe, source
-from alsamm.cli.widening import narrowed
-from alsamm.enums import Direction, Format
-from alsamm.wav import FORMATS, WavWriter
+from alsamm.cli.devices import name_for, reached
+from alsamm.cli.fitting import Converter, Helps, card_for, hardware, open_stream, require_soxr, transport
+from alsamm.cli.interrupts import Ended, interrupts
+from alsamm.cli.levels import Levels, bar, loudest_of, meters
+from alsamm.cli.options import Commands, add_command, seconds, sound_options, stream_options
+from alsamm.cli.reading import STANDARD
+from alsamm.cli.report import clock, reporting, tell
+from alsamm.cli.screen import Screen
+from alsamm.cli.sound import Sound, describe
+from alsamm.cli.writing import keeps, kept_sound, open_target
+from alsamm.enums import Direction
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Generator
-    from types import FrameType
+    from collections.abc import Iterator, Sequence
 
-    from alsamm.cli.streams import Source
+    from alsamm.cli.writing import Target
+    from alsamm.enums import Format
+    from alsamm.wav import Frames
 
-__all__ = ["run"]
+__all__ = ["add", "run"]
 
+_EXAMPLES = """
+record take.wav                                until Ctrl-C, which keeps what there is
+record take.flac --seconds 10 --device hw:1    FLAC, OGG, AIFF… with soundfile
+record take.wav --rate 16000 --channels 1 --resample --mix
+record - | sox -t wav - take.mp3               into a pipe
+record - --raw --format S16_LE --quiet | ./my-program
+"""
 _RATE = 48_000
 _CHANNELS = 2
-# What a WAV file can keep, S24_LE as S24_3LE.
-_PREFERRED = (
-    Format.S16_LE,
-    Format.S32_LE,
-    Format.S24_3LE,
-    Format.S24_LE,
-    Format.FLOAT_LE,
-    Format.FLOAT64_LE,
-    Format.U8,
-)
+_METER = 24
+
+
+def add(commands: Commands) -> None:
+    """Declare it."""
+    text = "record a sound file, until Ctrl-C or for --seconds"
+    command = add_command(commands, "record", run, text, _EXAMPLES)
+    command.add_argument("file", metavar="FILE", help="WAV; by its ending FLAC, OGG… with soundfile; - is stdout")
+    command.add_argument("--seconds", type=seconds, metavar="S", help="stop after so long")
+    sound_options(command, "of the card; 48000, 2 and S16_LE, or what is nearest")
+    stream_options(command)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Record; report on stdout."""
-    # The software card keeps real time here: an unending recording of silence would fill the disk at full speed.
-    name = name_for(arguments.device, Direction.CAPTURE, remark=", which hears silence")
-    with opened(name, Direction.CAPTURE, clock="realtime") as (pcm, _):
-        sound = choose(pcm, [_wanted(arguments, pcm)], Sizes(arguments.period, arguments.buffer))
-        kept = Format.S24_3LE if sound.format is Format.S24_LE else sound.format
-        limit = None if arguments.seconds is None else max(1, math.ceil(arguments.seconds * sound.rate))
-        with (
-            source(pcm, sync_ptr=arguments.sync_ptr) as mic,
-            WavWriter(arguments.file, kept, sound.channels, sound.rate) as wav,
-            Progress("recorded", sound.rate, limit) as progress,
-        ):
-            tell("device", pcm.name)
-            tell("transport", mic.transport)
-            tell("geometry", describe(pcm.geometry()))
-            overruns = _record(mic, wav, limit, progress, narrow=kept is not sound.format)
-    tell("recorded", f"{wav.frames} frames, {wav.frames / sound.rate:.2f} s")
-    tell("xruns", overruns)
-    tell("file", f"{arguments.file} ({Sound(kept, sound.channels, sound.rate)})")
+    """Record; report on stdout, or on stderr where the sound goes to stdout."""
+    to_stdout = arguments.file == STANDARD
+    with reporting(quiet=arguments.quiet, on_stderr=to_stdout):
+        # The software card keeps real time: an unending recording of silence would fill the disk at full speed.
+        name = name_for(arguments.device, Direction.CAPTURE, remark=", which hears silence")
+        with reached(name, arguments.clock or "realtime") as device:
+            card, converter, sound = _choose(arguments, device.name)
+            stream = open_stream(arguments, device.name, Direction.CAPTURE, card, card.format)
+            assert isinstance(stream, alsamm.CaptureStream)  # noqa: S101 -- the direction says so
+            with stream, closing(open_target(arguments.file, sound, raw=arguments.raw)) as target:
+                tell("device", stream.device)
+                tell("transport", transport(stream))
+                tell("geometry", describe(stream.pcm.geometry()))
+                recording = _Recording(arguments, stream, target, sound)
+                try:
+                    number = recording.run(converter)
+                except (OSError, alsamm.AlsaError):
+                    if not to_stdout:
+                        recording.tell()
+                    raise
+            recording.tell()
+    if number not in (0, signal.SIGINT):
+        raise Ended(number)
     return 0
 
 
-def _wanted(arguments: argparse.Namespace, pcm: alsamm.PCM) -> Sound:
-    """The user's wishes, else what is usual, else what the card can do."""
-    hw = alsamm.HwParams(pcm)
-    rate = arguments.rate or hw.nearest(rate=_RATE)
-    channels = arguments.channels or hw.nearest(channels=_CHANNELS)
-    sample_format = arguments.format
-    if sample_format is None:
-        can = hw.formats
-        sample_format = next((each for each in _PREFERRED if each in can), None)
-        if sample_format is None:
-            raise alsamm.UnsupportedError(f"{pcm.name}: a WAV file can keep none of its formats: {_names(can)}")
-    elif sample_format not in _PREFERRED:
-        raise alsamm.UnsupportedError(f"a WAV file cannot keep {sample_format} samples; {_names(FORMATS)} it can")
-    return Sound(sample_format, channels, rate)
+def _choose(arguments: argparse.Namespace, name: str) -> tuple[Sound, Converter, Sound]:
+    """What the card is set to; what makes of that what the file is to keep; and that."""
+    formats = keeps(arguments.file, raw=arguments.raw)
+    if arguments.resample:
+        require_soxr()
+    if arguments.format is not None and arguments.format not in formats:
+        raise alsamm.UnsupportedError(f"{_kind(arguments)} cannot keep {arguments.format} samples; it can "
+                                      f"{_names(formats)}")  # fmt: skip
+    pcm, hw = hardware(name, Direction.CAPTURE)
+    with pcm:
+        there = hw.formats
+        if arguments.format is None and not any(each in there for each in formats):
+            raise alsamm.UnsupportedError(f"{name}: {_kind(arguments)} can keep none of its formats: {_names(there)}")
+        wanted = Sound(formats[0], arguments.channels or _CHANNELS, arguments.rate or _RATE)
+        helps = Helps(
+            rate="--resample converts" if arguments.rate and not arguments.resample else None,
+            channels="--mix copies or mixes" if arguments.channels and not arguments.mix else None,
+        )
+        card = card_for(hw, wanted, formats if arguments.format is None else (arguments.format,), helps)
+    channels, rate = arguments.channels or card.channels, arguments.rate or card.rate
+    converter = Converter(card, channels, rate, to_native=False)
+    return card, converter, Sound(converter.format, channels, rate)
 
 
-def _names(formats: object) -> str:
-    return ", ".join(map(str, formats)) if isinstance(formats, (list, tuple)) else str(formats)
+def _kind(arguments: argparse.Namespace) -> str:
+    if arguments.raw:
+        return "a file of samples"
+    ending = arguments.file.rpartition(".")[2].upper() if "." in arguments.file else "WAV"
+    return f"a {ending} file"
 
 
-def _record(mic: Source, wav: WavWriter, limit: int | None, progress: Progress, *, narrow: bool) -> int:
-    """Until the limit, Ctrl-C or the end of what a WAV file holds; gives the overruns."""
-    overruns = 0
-    with _interrupts() as interrupted:
-        mic.start()
-        while not interrupted and (limit is None or wav.frames < limit):
+def _names(formats: Sequence[Format]) -> str:
+    return ", ".join(map(str, formats))
+
+
+class _Recording:
+    """From a stream to a file."""
+
+    def __init__(self, arguments: argparse.Namespace, mic: alsamm.CaptureStream, target: Target, sound: Sound) -> None:
+        self._arguments = arguments
+        self._mic = mic
+        self._target = target
+        self._sound = sound
+        self._levels = Levels(sound.channels, sound.format)
+        self._seconds: float | None = arguments.seconds
+
+    def run(self, converter: Converter) -> int:
+        """Until it is long enough, the file is full, or somebody ends it; gives the signal, or 0."""
+        limit = None if self._seconds is None else max(1, math.ceil(self._seconds * self._sound.rate))
+        with interrupts() as interrupted, Screen(quiet=self._arguments.quiet) as screen:
+            for block in converter.blocks(self._heard(interrupted)):
+                fitting = block if limit is None else block[: limit - self._target.frames]
+                if self._target.write(fitting) < len(fitting):
+                    screen.clear()
+                    tell("note", "a WAV file holds no more than 4 GiB: stopped there")
+                    break
+                if screen.seen:
+                    self._levels.add(block)
+                    screen.show(self._picture)
+            return interrupted[0] if interrupted else 0
+
+    def _heard(self, interrupted: Sequence[int]) -> Iterator[Frames]:
+        mic = self._mic
+        left = None if self._seconds is None else max(1, math.ceil(self._seconds * mic.rate))
+        while not interrupted and left != 0:
+            block = mic.blank(mic.period_size if left is None else min(mic.period_size, left))
             try:
-                mic.wait()
-                frames = mic.read()
-            except alsamm.XrunError:
-                overruns += 1
-                _again(mic)
-                continue
-            except alsamm.SuspendedError:
-                _again(mic)
-                continue
-            if limit is not None:
-                frames = frames[: limit - wav.frames]
-            if wav.write(narrowed(frames) if narrow else frames) < len(frames):
-                tell("note", "a WAV file holds no more than 4 GiB: stopped there")
-                break
-            progress.at(wav.frames)
-    return overruns
+                mic.read(out=block)
+            except BaseException:
+                yield block[: mic.frames_done]
+                raise
+            left = None if left is None else left - len(block)
+            yield block
+        if interrupted:
+            yield mic.read_available()
 
+    def _picture(self) -> Sequence[str]:
+        at = self._target.frames / self._sound.rate
+        levels = self._levels.take()
+        xruns = self._mic.stats.xruns
+        so_far = clock(at)
+        if self._seconds is not None:
+            so_far += f" of {clock(self._seconds)}, {clock(self._seconds - at)} left"
+        loudest = loudest_of(levels).rms
+        first = f"recording {so_far}  {bar(loudest, _METER)}  {f'{xruns} xruns' if xruns else 'no xruns'}"
+        return [first, *meters(levels), self._arguments.file]
 
-def _again(mic: Source) -> None:
-    with suppress(alsamm.StateError):  # stopped already
-        mic.drop()
-    mic.prepare()
-    mic.start()
-
-
-@contextmanager
-def _interrupts() -> Generator[list[int]]:
-    """A list that Ctrl-C fills, so that what is being written is finished; a second Ctrl-C ends at once."""
-    came: list[int] = []
-
-    def note(number: int, _frame: FrameType | None) -> None:
-        if came:
-            raise KeyboardInterrupt
-        came.append(number)
-
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield came
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    def tell(self) -> None:
+        """How it went."""
+        frames, stats = self._target.frames, self._mic.stats
+        tell("recorded", f"{frames} frames, {frames / self._sound.rate:.2f} s")
+        tell("xruns", stats.xruns)
+        if stats.lost:
+            tell("lost", f"{stats.lost} frames that nobody fetched in time")
+        name = "standard output" if self._arguments.file == STANDARD else self._arguments.file
+        tell("file", f"{name} ({kept_sound(self._sound, raw=self._arguments.raw)})")

@@ -1,19 +1,15 @@
-"""What commands print: a report of what happened, and progress while it does."""
+"""What commands print: a report of what happened, on standard output."""
 
 from __future__ import annotations
 
+import io
 import sys
-import time
-from typing import TYPE_CHECKING
+from collections.abc import Generator
+from contextlib import contextmanager, redirect_stdout
 
-if TYPE_CHECKING:
-    from types import TracebackType
+__all__ = ["clock", "reporting", "say", "tell"]
 
-    from typing_extensions import Self
-
-__all__ = ["Progress", "say", "tell"]
-
-_EVERY = 0.1
+_MINUTE = 60
 
 
 def say(text: str) -> None:
@@ -26,29 +22,18 @@ def tell(key: str, value: object) -> None:
     say(f"{key + ':':<11} {value}")
 
 
-class Progress:
-    """One line on stderr that tells how far a stream is; nothing when that is no terminal."""
+@contextmanager
+def reporting(*, quiet: bool, on_stderr: bool = False) -> Generator[None]:
+    """What is said meanwhile goes nowhere, or to stderr, because stdout is for sound."""
+    if not quiet and not on_stderr:
+        yield
+        return
+    with redirect_stdout(io.StringIO() if quiet else sys.stderr):
+        yield
 
-    def __init__(self, verb: str, rate: int, total: int | None) -> None:
-        self._verb = verb
-        self._rate = rate
-        self._end = "" if total is None else f" of {total / rate:.1f}"
-        self._shown = sys.stderr.isatty()
-        self._next = 0.0
 
-    def at(self, frames: int) -> None:
-        """So many frames have gone by."""
-        if self._shown and time.monotonic() >= self._next:
-            self._next = time.monotonic() + _EVERY
-            sys.stderr.write(f"\r{self._verb} {frames / self._rate:.1f}{self._end} s")
-            sys.stderr.flush()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        if self._shown:
-            sys.stderr.write("\r\033[K")
-            sys.stderr.flush()
+def clock(seconds: float) -> str:
+    """A time for people: 61.25 is 1:01.2."""
+    minutes, rest = divmod(max(0.0, seconds), _MINUTE)
+    tenths = int(rest * 10) / 10
+    return f"{int(minutes)}:{tenths:04.1f}"

@@ -41,6 +41,7 @@ def capture(
     latency: float | Literal["low", "high"] | None = None,
     nearest: bool = False,
     dither: bool = False,
+    force_sync_ptr: bool = False,
     on_xrun: Policy = "recover",
 ) -> CaptureStream:
     """Open a device to record from: any name of ``arecord -L``. For ``with``, or ``async with``.
@@ -48,7 +49,9 @@ def capture(
     The wishes are those of ``playback``. The card starts with the first read, or by ``start``. After an overrun it goes
     on at once; the frames that it had and that were not read are lost, and told as an Interruption.
     """
-    wishes = Wishes(rate, channels, format, dtype, period_size, buffer_size, latency, nearest, dither)
+    wishes = Wishes(
+        rate, channels, format, dtype, period_size, buffer_size, latency, nearest, dither, force_sync_ptr
+    )
     pcm, io = open_capture(device, wishes)
     return CaptureStream(pcm, io, on_xrun)
 

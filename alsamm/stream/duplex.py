@@ -42,6 +42,7 @@ def duplex(
     latency: float | Literal["low", "high"] | None = None,
     nearest: bool = False,
     dither: bool = False,
+    force_sync_ptr: bool = False,
     on_xrun: Policy = "recover",
     link: bool | None = None,
     resample: bool = False,
@@ -67,6 +68,7 @@ def duplex(
         "latency": latency,
         "nearest": nearest,
         "dither": dither,
+        "force_sync_ptr": force_sync_ptr,
         "on_xrun": on_xrun,
     }
     with ExitStack() as stack:

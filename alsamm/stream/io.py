@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from alsamm import errors
 from alsamm.account import Interruption, Position
 from alsamm.device import Geometry
 from alsamm.direct import MmapCapture, MmapPlayback
@@ -94,8 +95,9 @@ def open_playback(device: str, wishes: Wishes) -> tuple[PCM, PlaybackIO]:
     """Open a device to play on. Raises as Wishes.open."""
     pcm, dtype = wishes.open(device, Direction.PLAYBACK)
     try:
-        kind = MmapPlayback if _has_ring(pcm) else CallPlayback
-        return pcm, kind(pcm, dtype=dtype, dither=wishes.dither)
+        if _has_ring(pcm, wishes):
+            return pcm, MmapPlayback(pcm, dtype=dtype, dither=wishes.dither, force_sync_ptr=wishes.force_sync_ptr)
+        return pcm, CallPlayback(pcm, dtype=dtype, dither=wishes.dither)
     except BaseException:
         pcm.close()
         raise
@@ -105,12 +107,16 @@ def open_capture(device: str, wishes: Wishes) -> tuple[PCM, CaptureIO]:
     """Open a device to record from. Raises as Wishes.open."""
     pcm, dtype = wishes.open(device, Direction.CAPTURE)
     try:
-        kind = MmapCapture if _has_ring(pcm) else CallCapture
-        return pcm, kind(pcm, dtype=dtype, dither=wishes.dither)
+        if _has_ring(pcm, wishes):
+            return pcm, MmapCapture(pcm, dtype=dtype, dither=wishes.dither, force_sync_ptr=wishes.force_sync_ptr)
+        return pcm, CallCapture(pcm, dtype=dtype, dither=wishes.dither)
     except BaseException:
         pcm.close()
         raise
 
 
-def _has_ring(pcm: PCM) -> bool:
-    return pcm.is_kernel and pcm.geometry().access != Access.RW_INTERLEAVED
+def _has_ring(pcm: PCM, wishes: Wishes) -> bool:
+    ring = pcm.is_kernel and pcm.geometry().access != Access.RW_INTERLEAVED
+    if wishes.force_sync_ptr and not ring:
+        raise errors.UnsupportedError(f"{pcm.name} cannot be mapped, so there is no choice of SYNC_PTR")
+    return ring

@@ -41,6 +41,7 @@ def playback(
     latency: float | Literal["low", "high"] | None = None,
     nearest: bool = False,
     dither: bool = False,
+    force_sync_ptr: bool = False,
     on_xrun: Policy = "recover",
 ) -> PlaybackStream:
     """Open a device to play on: any name of ``aplay -L``. For ``with``, or ``async with``.
@@ -63,9 +64,14 @@ def playback(
     ``"recover"``; ``"raise"``, Underrun and SuspendedError, after which ``recover`` goes on; or a function to be told
     each Interruption once it was recovered from, in the thread that made the call.
 
+    ``force_sync_ptr``: do not map the status and control pages even where the kernel would let us (rules C2-C4), as on
+    machines where it does not. UnsupportedError for a device that has no pages.
+
     Raises DeviceNotFoundError, DeviceBusyError, DeviceAccessError, ParameterError, ArgumentError, ArgumentTypeError.
     """
-    wishes = Wishes(rate, channels, format, dtype, period_size, buffer_size, latency, nearest, dither)
+    wishes = Wishes(
+        rate, channels, format, dtype, period_size, buffer_size, latency, nearest, dither, force_sync_ptr
+    )
     pcm, io = open_playback(device, wishes)
     return PlaybackStream(pcm, io, on_xrun)
 

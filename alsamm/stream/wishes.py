@@ -42,6 +42,7 @@ class Wishes:
     latency: float | Literal["low", "high"] | None = None
     nearest: bool = False
     dither: bool = False
+    force_sync_ptr: bool = False
 
     def open(self, device: str, direction: Direction) -> tuple[PCM, np.dtype[np.generic] | None]:
         """Open and configure; gives the PCM and which arrays are to be converted (None: the PCM's own samples).

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,6 +18,8 @@ import pytest
 import alsamm
 from alsamm import PcmInfo, sim
 from alsamm.cli import devices, main
+from alsamm.cli.arguments import COMMANDS
+from alsamm.cli.pages import PageAnswer, pages_of
 from alsamm.enums import Direction
 from tests.cli.conftest import Cli
 
@@ -30,6 +33,11 @@ CARDS = [
     )),
     alsamm.Card(4, "Midi", "x", "No PCM at all", "", "", ()),
 ]  # fmt: skip
+
+ANSWER = "the kernel answers ENXIO."
+HEARS = "SYNC_APPLPTR: the driver must hear of every commit, which a store into a mapped page would hide"
+TOLD = "the software card was told to refuse it, as machines do"
+NONE = "there are no sound cards on this machine [ENODEV]"
 
 
 @pytest.fixture
@@ -50,9 +58,12 @@ def test_list_marks_the_defaults(cli: Cli, command: tuple[str, ...]) -> None:
     assert done.out == (
         "card 0: A microphone (USB-Audio)\n"
         "  hw:CARD=Mic,DEV=0  capture   Capture, 0 of 1 free  <- default for capture\n"
+        "      in use\n"
         "card 3: HDA (HDA-Intel)\n"
         "  hw:CARD=Both,DEV=0  playback  ALC, 1 of 1 free  <- default for playback\n"
+        f"      cannot be opened: hw:CARD=Both,DEV=0: snd_pcm_open: no such playback PCM; {NONE}\n"
         "  hw:CARD=Both,DEV=0  capture   ALC, 1 of 1 free\n"
+        f"      cannot be opened: hw:CARD=Both,DEV=0: snd_pcm_open: no such capture PCM; {NONE}\n"
         "card 4: No PCM at all (x)\n"
         "  no PCM\n"
     )
@@ -72,7 +83,7 @@ def test_list_for_programs(cli: Cli) -> None:
 @pytest.mark.usefixtures("no_cards")
 def test_without_cards_the_software_card_is_told_of(cli: Cli, tmp_path: Path) -> None:
     assert cli("list").out == 'no sound card here; commands without --device use the software card, "sim:"\n'
-    assert json.loads(cli("list", "--json").out) == {"cards": []}
+    assert json.loads(cli("list", "--json").out) == {"cards": [], "software_cards": []}
     done = cli("record", tmp_path / "a.wav", "--seconds", "0.05")
     assert done.out.startswith("no sound card here for capture: using the software card, which hears silence\n")
     done = cli("play", tmp_path / "a.wav")
@@ -90,17 +101,82 @@ def test_the_default_is_the_first_card_that_can(cli: Cli, tmp_path: Path) -> Non
     assert (done.code, "hw:CARD=Mic,DEV=0: " in done.err) == (1, True)  # which is not really there
 
 
+def test_list_tells_what_software_cards_can_do(cli: Cli) -> None:
+    with sim.Card("mine", formats=["S16_LE"], rates=[44_100, 48_000], channels=2, refuse_control=True) as card:
+        listed = json.loads(cli("list", "--json").out)["software_cards"]
+        assert [(pcm["name"], pcm["direction"]) for pcm in listed[0]["pcms"]] == [
+            ("sim:mine", "playback"),
+            ("sim:mine", "capture"),
+        ]
+        able = listed[0]["pcms"][0]["able"]
+        assert (able["channels"], able["rate"], able["formats"]) == ([2, 2], [44_100, 48_000], ["S16_LE"])
+        assert (able["usual_rates"], able["transport"]) == ([44_100, 48_000], "status mapped, control SYNC_PTR")
+        told = cli("list").out
+        assert "      2 channels; 44100 to 48000 Hz; S16_LE; status mapped, control SYNC_PTR\n" in told
+        with alsamm.playback(card.device):
+            busy = cli("list").out  # and the one that plays is not disturbed
+        assert busy.splitlines()[-4:-2] == ["  sim:mine  playback", "      in use"]
+
+
+def test_list_all_has_alsa_libs_own_names(cli: Cli) -> None:
+    assert "  null  Discard all samples" in cli("list", "--all").out
+    assert "null" in json.loads(cli("list", "--all", "--json").out)["named"]
+    assert "named" not in json.loads(cli("list", "--json").out)
+
+
 def test_info_tells_both_directions_and_all_versions(cli: Cli) -> None:
     with sim.Card("told", formats=["S16_LE"], rates=[44_100, 48_000], refuse_control=True) as card:
         done = cli("info", card.device)
+        found = json.loads(cli("info", card.device, "--json").out)
     assert (done.code, done.err) == (0, "")
     lines = done.out.splitlines()
-    assert [line.split(":")[0] for line in lines if not line.startswith(" ")] == ["playback", "capture", "versions"]
+    heads = [line.split(":")[0] for line in lines if not line.startswith(" ")]
+    assert heads == ["playback", "capture", "for a bug report"]
     assert lines.count("  format:   S16_LE") == 2
     assert "  rate:     44100 to 48000 Hz; of the usual ones 44100, 48000" in lines
     assert "  pages:    status mapped, control SYNC_PTR" in lines
-    versions = (alsamm.__version__, os.uname().release, "alsa-lib 1.", platform.python_version(), cffi.__version__)
-    assert all(version in lines[-1] for version in (*versions, np.__version__))
+    assert "  samples:  can be mapped" in lines
+    where = "channel 0 from byte 0, channel 1 from byte 2, with a step of 4 bytes, in one mapping"
+    assert f"  layout:   MMAP_INTERLEAVED, S16_LE: {where}" in lines
+    report = "\n".join(lines[lines.index("for a bug report:") :])
+    versions = (alsamm.__version__, os.uname().release, "alsa-lib:     1.", platform.python_version(), cffi.__version__)
+    assert all(version in report for version in (*versions, np.__version__, "distribution:", "machine:"))
+    assert "sim:told, status mapped, control SYNC_PTR, driver info 0x" in report
+    assert found["playback"]["formats"] == ["S16_LE"]
+    assert found["playback"]["pages"]["control"]["answer"] == "ENXIO"
+    assert found["versions"]["numpy"] == np.__version__
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({}, []),
+        (
+            {"refuse_control": True},
+            [f"control page: {ANSWER} {HEARS} (rules C3, C4)"],
+        ),
+        (
+            {"refuse_control": True, "refuse_status": True},
+            [f"{page} page: {ANSWER} {TOLD} that have no such pages (rule C2)" for page in ("status", "control")],
+        ),
+    ],
+)  # fmt: skip
+def test_info_says_why_a_page_is_not_mapped(cli: Cli, options: dict[str, bool], said: list[str]) -> None:
+    with sim.Card("why", **options) as card:  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+        told = cli("info", card.device).out
+    whys = [line.partition(":")[2].strip() for line in told.splitlines() if line.startswith("  why:")]
+    assert whys == 2 * said
+
+
+@pytest.mark.parametrize("machine", ["aarch64", "riscv64"])
+def test_info_names_the_machines_that_have_no_pages(machine: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel's answer is the software card's, the name it is judged by a real card's."""
+    monkeypatch.setattr(platform, "machine", lambda: machine)
+    with sim.Card("arm", refuse_control=True, refuse_status=True) as card, alsamm.PCM(card.device, "playback") as pcm:
+        monkeypatch.setattr(alsamm.PCM, "name", property(lambda _: "hw:0"))
+        found = pages_of(pcm)
+    why = f"the kernel has these pages on x86, PowerPC and Alpha only; this is {machine} (rule C2)"
+    assert found.status == found.control == PageAnswer(mapped=False, answer="ENXIO", why=why)
 
 
 def test_info_of_what_alsa_lib_makes(cli: Cli) -> None:
@@ -161,12 +237,16 @@ def test_ctrl_c_is_no_traceback(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     assert capsys.readouterr().err == ""
 
 
-def test_help_shows_examples(process: Cli) -> None:
+def test_help_shows_examples(process: Cli, cli: Cli) -> None:
     done = process("--help")
     assert (done.code, done.err) == (0, "")
-    assert "python -m alsamm record take.wav --seconds 10" in done.out
-    for command in ("list", "info", "play", "record", "demo"):
-        assert process(command, "--help").code == 0
+    assert "alsamm record take.wav --seconds 10" in done.out
+    assert "exit codes: 0 done; 1 it failed" in done.out
+    for module in COMMANDS:
+        name = module.__name__.rpartition(".")[2].replace("listing", "list")
+        told = cli(name, "--help")
+        assert (told.code, told.err) == (0, "")
+        assert f"examples:\n  alsamm {name}" in told.out
 
 
 def test_as_a_program(process: Cli, wav: Callable[..., Path]) -> None:
@@ -187,13 +267,23 @@ def test_a_closed_pipe(arguments: list[str]) -> None:
     assert (done.returncode, done.stderr) == (1, "alsamm: nobody reads the output any more (closed pipe)\n")
 
 
-def test_progress_is_for_terminals_only(wav: Callable[..., Path]) -> None:
+@pytest.mark.parametrize("rich", [True, False])
+def test_progress_is_for_terminals(wav: Callable[..., Path], rich: bool) -> None:
     leader, terminal = os.openpty()
-    command = [sys.executable, "-m", "alsamm", "play", str(wav()), "--device", "sim:"]
-    done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=terminal, timeout=60, check=False)
-    shown = os.read(leader, 10_000).decode()
+    hide = "" if rich else "sys.modules['rich'] = None; "
+    code = f"import sys; {hide}from alsamm.cli import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", code, "play", str(wav()), "--device", "sim:"]
+    environment = {**os.environ, "TERM": "xterm"}
+    done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=terminal, timeout=60, check=False, env=environment)
+    os.write(terminal, b"\0")
+    shown = b""
+    while not shown.endswith(b"\0"):
+        shown += os.read(leader, 10_000)
     os.close(leader)
     os.close(terminal)
     assert done.returncode == 0
-    assert "\rplaying 0.1 of 0.1 s" in shown
-    assert shown.endswith("\r\033[K")
+    assert re.search(rb"playing 0:00.\d of 0:00.1, 0:00.\d left", shown)
+    assert b"no xruns" in shown
+    assert (b" dB" in shown) == rich  # a meter for each channel
+    assert (b"\r\n" in shown) == rich
+    assert b"\x1b[2K" in shown if rich else shown.endswith(b"\r\x1b[K\0")

@@ -9,6 +9,7 @@ import contextlib
 import io
 import itertools
 import json
+import os
 import platform
 import re
 import signal
@@ -22,6 +23,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from alsamm import PCM, HwParams
 from alsamm.cli import main
 from alsamm.wav import WavReader, WavWriter
 from tests.kernel.speaker import PADDING_FRAMES, Speaker
@@ -138,6 +140,19 @@ def test_play_is_what_arecord_hears(device: Facts, mode: list[str], tmp_path: Pa
 
 
 @pytest.mark.needs("loop")
+def test_files_follow_each_other_without_a_gap(device: Facts, tmp_path: Path) -> None:
+    heard = tmp_path / "heard.raw"
+    arecord = ("arecord", "-q", "-D", device["capture"], *LIKE_SOUND, "-t", "raw", "--buffer-size=96000", heard)
+    with background(*arecord) as recorder:
+        wait_running(device, recorder)
+        output = alsamm("play", SOUND, SOUND, "--seconds", "0.5", "--device", device["playback"])
+        said = stop(recorder)
+    assert "overrun" not in said
+    assert value(output, "xruns") == "0"
+    assert_heard(heard.read_bytes(), 2 * frames_of(SOUND)[:24_000].tobytes())
+
+
+@pytest.mark.needs("loop")
 def test_record_hears_what_aplay_plays(device: Facts, mode: list[str], padded: Path, tmp_path: Path) -> None:
     heard = tmp_path / "heard.wav"
     like = ("--format", "S16_LE", "--channels", "1", "--rate", "48000")
@@ -205,13 +220,41 @@ def test_list_and_info_know_the_card(device: Facts) -> None:
     plain = alsamm("list")
     for name in names:
         assert name in plain
-        pages = value(alsamm("info", name), "  pages")
+        told = alsamm("info", name)
+        pages = value(told, "  pages")
         if not MAPS:
             assert pages == "status SYNC_PTR, control SYNC_PTR"
+            why = "ENXIO. the kernel has these pages on x86, PowerPC and Alpha only; this is aarch64 (rule C2)"
+            assert f"status page: the kernel answers {why}" in told
+            assert f"control page: the kernel answers {why}" in told
         elif device["driver"] == "snd-usb-audio":
             assert pages == "status mapped, control SYNC_PTR"
+            assert "control page: the kernel answers ENXIO. SYNC_APPLPTR: the driver must hear of every commit" in told
         else:
             assert pages == "status mapped, control mapped"
+            assert "the kernel answers" not in told
+        assert re.search(r"^  layout: +MMAP_\w+, \w+: channel 0 from byte 0", told, re.MULTILINE)
+        assert value(told, "  time") == "stamps of REALTIME, MONOTONIC, MONOTONIC_RAW"
+
+
+@pytest.mark.needs("playback")
+def test_list_tells_what_a_free_device_can_do_and_who_has_a_busy_one(device: Facts) -> None:
+    name = device["playback"]
+
+    def entry() -> Facts:
+        listed = json.loads(alsamm("list", "--json"))
+        pcms = [pcm for card in listed["cards"] for pcm in card["pcms"]]
+        return next(pcm for pcm in pcms if (pcm["name"], pcm["direction"]) == (name, "playback"))
+
+    free = entry()
+    with PCM(name, "playback") as pcm:
+        hw = HwParams(pcm)
+        assert free["able"]["formats"] == list(map(str, hw.formats))
+        assert tuple(free["able"]["rate"]) == hw.range("rate")
+        held = entry()
+        assert held["free"] == free["free"] - 1
+        assert [holder["pid"] for holder in held["holders"]] == [os.getpid()]
+        assert f"in use by process {os.getpid()} (" in alsamm("list")
 
 
 @pytest.mark.needs("playback")

@@ -137,3 +137,14 @@ def test_duplex(card: sim.Card, wishes: dict[str, Any], kind: type[Exception], s
     refused(kind, says, lambda: alsamm.duplex(card.device, **wishes))
     with alsamm.duplex(card.device) as io:  # nothing was left open
         refused(TYPE, "count", lambda: next(io.periods(1.5)))  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+
+
+def test_pages_are_left_alone_where_that_is_asked(card: sim.Card) -> None:
+    for open_stream in (alsamm.playback, alsamm.capture):
+        with open_stream(card.device) as stream:
+            assert stream.transport == "mapped"
+        with open_stream(card.device, force_sync_ptr=True) as stream:
+            assert stream.transport == "SYNC_PTR"
+        refused(alsamm.UnsupportedError, "null cannot be mapped", partial(open_stream, "null", force_sync_ptr=True))
+    with alsamm.duplex(card.device, force_sync_ptr=True) as both:
+        assert both.playback.transport == both.capture.transport == "SYNC_PTR"
