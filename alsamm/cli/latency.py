@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import alsamm
 from alsamm.cli.correlation import SURE, Array, noise
 from alsamm.cli.devices import NOT_IN_REAL_TIME, name_for, reached
+from alsamm.cli.fitting import transport
 from alsamm.cli.histogram import as_text, require_matplotlib
 from alsamm.cli.latency_report import write
 from alsamm.cli.loopback import far_end
@@ -86,7 +87,7 @@ class _Measurement:
         self.facts = {
             "device": out.device if out.device == mic.device else f"{out.device} to {mic.device}",
             "geometry": describe(out.ring.geometry),
-            "transport": f"{out.transport}; {'one trigger' if io.linked else 'not linked'}",
+            "transport": f"{transport(out)}; {'one trigger' if io.linked else 'not linked'}",
         }
         return io
 
