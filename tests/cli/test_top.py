@@ -128,7 +128,7 @@ def test_what_vanishes_between_two_reads(cli: Cli, proc: Path, gone: str) -> Non
     assert "hw:HDA,0,0" in done.out
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     text=st.text(max_size=200),
     file=st.sampled_from(["status", "hw_params", "../../id", "../../../../159/status", "../../../../159/comm"]),
