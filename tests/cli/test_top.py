@@ -180,6 +180,18 @@ def test_live_on_a_terminal(proc: Path) -> None:
     assert "hw:USB,0,0" in shown
 
 
+def test_on_a_terminal_without_rich_it_is_printed_once(proc: Path) -> None:
+    leader, terminal = os.openpty()
+    code = "import sys; sys.modules['rich'] = None; from alsamm.cli import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", code, "top", "--proc", str(proc)]
+    done = subprocess.run(command, stdout=terminal, stderr=subprocess.PIPE, timeout=60, check=False)
+    shown = os.read(leader, 100_000).decode()
+    os.close(leader)
+    os.close(terminal)
+    assert (done.returncode, done.stderr) == (0, b"alsamm: a live table needs rich: pip install 'alsamm[cli]'\n")
+    assert shown.count("7 open, 5 running") == 1
+
+
 def test_ctrl_c(proc: Path) -> None:
     leader, terminal = os.openpty()
     command = [sys.executable, "-m", "alsamm", "top", "--proc", str(proc)]
