@@ -322,6 +322,13 @@ def test_nonsense(cli: Cli, card: sim.Card, options: list[str], code: int, compl
     assert complaint in done.err
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+def test_it_hears_with_as_many_channels_as_it_plays_on(cli: Cli, card: sim.Card, channels: int) -> None:
+    card.loop = True  # which both must agree for
+    done, told = one(cli, card, "--channels", channels)
+    assert (done.code, told["runs"][0]["channels"]) == (0, list(range(1, channels + 1)))
+
+
 def test_without_a_card_the_software_card_hears_itself(cli: Cli) -> None:
     done = cli("latency", "--times", "1", "--json")
     assert (done.code, json.loads(done.out)["device"]) == (0, "sim:alsamm")
