@@ -55,7 +55,7 @@ def add(commands: Commands) -> None:
     command.add_argument("--times", type=count, default=20, metavar="N", help="how often, each anew from open on (20)")
     command.add_argument("--rate", type=count, default=48_000, metavar="R", help="Hz (48000)")
     command.add_argument("--channels", type=count, metavar="C", help="to play on (2, or what is nearest)")
-    command.add_argument("--capture-channels", type=count, metavar="C", help="to hear with (as many, or what is nearest)")
+    command.add_argument("--capture-channels", type=count, metavar="C", help="to hear with (as many, or nearly)")
     command.add_argument("--period", type=count, metavar="N", help="frames from one interrupt to the next, exactly")
     command.add_argument("--buffer", type=count, metavar="N", help="frames of the whole ring, exactly")
     command.add_argument("--level", type=_LEVEL, default=-12.0, metavar="DB", help="of the noise played, dBFS (-12)")
