@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 
 from alsamm import __version__
-from alsamm.cli import demo, info, listing, play, record, tone
+from alsamm.cli import bench, completion, demo, info, latency, listing, loop, monitor, play, record, tone, top
 from alsamm.cli.options import Parser
 
 __all__ = ["COMMANDS", "parser"]
 
-COMMANDS = (listing, info, play, record, tone, demo)
+COMMANDS = (listing, info, play, record, tone, demo, monitor, loop, latency, top, bench, completion)
 """Modules with ``add(commands)``, which declares the command, and ``run(arguments)``, which gives the exit code."""
 
 _EXAMPLES = """\
@@ -22,6 +22,9 @@ examples:
   alsamm record take.wav --seconds 10     without --seconds: until Ctrl-C
   alsamm tone 440 --channel 1             one loudspeaker at a time
   alsamm demo song.wav                    play, and compare what arrived with what was sent
+  alsamm monitor                          live: levels, the ring with both pointers, the card's clock
+  alsamm latency hw:0 --report out.html   through a cable from the output to the input
+  alsamm top                              live: every PCM that is open on this machine
 
 Without --device the first card is used; where there is none, a card in software, which "sim:" names too.
 

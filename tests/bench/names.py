@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-EMPTY = "an empty Python loop"
-
 SERVICES = ("alsamm", "a hand-written extension", "stock cffi calls")
 
 POINTERS = "pointers"

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 
+from alsamm.cli.turns import EMPTY
 from tests.bench import names, report
 from tests.bench.results import Results
 from tests.bench.targets import TARGETS
@@ -220,7 +221,7 @@ def _plot_writes(results: Results) -> None:
         content = [
             report.Bar(name, timing.ns, f"{timing.ns:,.0f}", report.ACCENT if name in names.OURS else report.OTHER)
             for name, timing in results.contests.get(names.write(frames), {}).items()
-            if name != names.EMPTY
+            if name != EMPTY
         ]
         return report.bars(f"{frames} stereo frames", "ns a call", content, labels=labels)
 

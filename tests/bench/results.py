@@ -7,16 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from alsamm.cli.turns import Timing
+
 __all__ = ["Results", "Timing"]
-
-
-@dataclass(frozen=True)
-class Timing:
-    """Of one contestant, in ns a call: the median and the quartiles beside it."""
-
-    low: float
-    ns: float
-    high: float
 
 
 @dataclass(frozen=True)
