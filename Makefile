@@ -57,7 +57,7 @@ LAB_TESTS := tests/contract,tests/kernel/test_end_to_end.py
 
 lab-6.1: $(VENV)/.lab
 	$(LAB) --arch amd64 --kernel 6.1 --tests $(LAB_TESTS),tests/kernel/test_clock.py,$(LIMITS)
-	$(LAB) --arch amd64 --kernel 6.1 --devices aloop,hda --tests tests/kernel/test_examples.py
+	$(LAB) --arch amd64 --kernel 6.1 --devices aloop,hda,usb --tests tests/kernel/test_examples.py,tests/kernel/test_tools.py
 
 lab-6.12: $(VENV)/.lab
 	$(LAB) --arch amd64 --kernel 6.12 -k "not test_streams or aloop or usb"

@@ -54,5 +54,6 @@ html_static_path = ["static"]
 html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sourcelink = False
+highlight_language = "text"  # of blocks that say no language
 pygments_style = "friendly"
 pygments_dark_style = "github-dark"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import alsamm
 from alsamm.cli.correlation import SURE, Array, noise
 from alsamm.cli.devices import NOT_IN_REAL_TIME, name_for, reached
+from alsamm.cli.fitting import transport
 from alsamm.cli.histogram import as_text, require_matplotlib
 from alsamm.cli.latency_report import write
 from alsamm.cli.loopback import far_end
@@ -42,6 +43,7 @@ _FRAMES = 4096
 _STEPS = 128  # of which the amplitude is a whole number, so that eight bits hold it exactly
 _LEVEL = number("level in dBFS", -42.0, 0.0)
 _GIVE_UP = 3
+_CHANNELS = 2
 
 
 def add(commands: Commands) -> None:
@@ -53,7 +55,7 @@ def add(commands: Commands) -> None:
     command.add_argument("--times", type=count, default=20, metavar="N", help="how often, each anew from open on (20)")
     command.add_argument("--rate", type=count, default=48_000, metavar="R", help="Hz (48000)")
     command.add_argument("--channels", type=count, metavar="C", help="to play on (2, or what is nearest)")
-    command.add_argument("--capture-channels", type=count, metavar="C", help="to hear with (2, or what is nearest)")
+    command.add_argument("--capture-channels", type=count, metavar="C", help="to hear with (as many, or nearly)")
     command.add_argument("--period", type=count, metavar="N", help="frames from one interrupt to the next, exactly")
     command.add_argument("--buffer", type=count, metavar="N", help="frames of the whole ring, exactly")
     command.add_argument("--level", type=_LEVEL, default=-12.0, metavar="DB", help="of the noise played, dBFS (-12)")
@@ -86,7 +88,7 @@ class _Measurement:
         self.facts = {
             "device": out.device if out.device == mic.device else f"{out.device} to {mic.device}",
             "geometry": describe(out.ring.geometry),
-            "transport": f"{out.transport}; {'one trigger' if io.linked else 'not linked'}",
+            "transport": f"{transport(out)}; {'one trigger' if io.linked else 'not linked'}",
         }
         return io
 
@@ -159,9 +161,9 @@ def _wishes(arguments: argparse.Namespace) -> Generator[dict[str, Any]]:
             card.loop = True
         with alsamm.PCM(name, Direction.PLAYBACK) as pcm:
             hears = arguments.capture or far_end(pcm) or name
-            channels = arguments.channels or _nearest_channels(pcm)
+            channels = arguments.channels or _nearest(pcm, _CHANNELS)
         with alsamm.PCM(hears, Direction.CAPTURE) as pcm:
-            capture_channels = arguments.capture_channels or _nearest_channels(pcm)
+            capture_channels = arguments.capture_channels or _nearest(pcm, channels)
         yield {
             "device": name,
             "capture_device": hears,
@@ -173,9 +175,9 @@ def _wishes(arguments: argparse.Namespace) -> Generator[dict[str, Any]]:
         }
 
 
-def _nearest_channels(pcm: alsamm.PCM) -> int:
+def _nearest(pcm: alsamm.PCM, channels: int) -> int:
     hw = alsamm.HwParams(pcm)
-    hw.nearest(channels=2)
+    hw.nearest(channels=channels)
     return hw.channels
 
 

@@ -9,11 +9,13 @@ import numpy as np
 
 import alsamm
 from alsamm.cli.devices import name_for, reached
+from alsamm.cli.fitting import transport
 from alsamm.cli.levels import Level, Levels, meters
 from alsamm.cli.live import Held, Live
 from alsamm.cli.numbers import number
 from alsamm.cli.options import Commands, add_command, count, seconds
 from alsamm.cli.report import tell
+from alsamm.cli.sound import describe
 from alsamm.enums import Direction
 
 if TYPE_CHECKING:
@@ -86,8 +88,8 @@ class _Loop:
     def go(self, limit: float | None) -> None:
         """Period by period."""
         io = self._io
-        tell("playback", io.playback)
-        tell("capture", io.capture)
+        for way, stream in (("playback", io.playback), ("capture", io.capture)):
+            tell(way, f"{stream.device}: {describe(stream.ring.geometry)}; {transport(stream)}")
         if not io.linked:
             tell("note", "not on one trigger; two cards have two clocks, and --resample holds them together")
         try:

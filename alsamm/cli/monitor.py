@@ -11,12 +11,14 @@ import numpy as np
 
 import alsamm
 from alsamm.cli.devices import name_for, reached
+from alsamm.cli.fitting import transport
 from alsamm.cli.levels import Level, Levels, meters
 from alsamm.cli.live import Held, Live
 from alsamm.cli.numbers import number
 from alsamm.cli.options import Commands, add_command, count, seconds
 from alsamm.cli.report import tell
 from alsamm.cli.ring_picture import place_of, ring_lines
+from alsamm.cli.sound import describe
 from alsamm.cli.tone import samples
 from alsamm.enums import Direction
 
@@ -89,7 +91,9 @@ def _tone(out: alsamm.PlaybackStream, hz: float) -> Callable[[], Array]:
 def _watch(stream: _Stream, move: Callable[[], Array], limit: float | None) -> None:
     """Wait for the card, look at its ring, then ``move`` what there is; tell how it was however it ends."""
     levels, held = Levels(stream.channels, stream.array_format), Held(stream.channels)
-    tell("device", stream)
+    tell("device", stream.device)
+    tell("transport", transport(stream))
+    tell("geometry", describe(stream.ring.geometry))
     try:
         with Live(limit) as live:
             move()  # which starts it

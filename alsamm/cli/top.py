@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import sys
 import time
@@ -55,7 +56,9 @@ def run(arguments: argparse.Namespace) -> int:
         say(json.dumps({"pcms": [watch.as_json(each) for each in watch.seen]}, indent=2))
         return 0
     with Screen(file=sys.stdout, quiet=arguments.once, every=arguments.every) as screen:
-        if not screen.seen:
+        if not screen.seen or importlib.util.find_spec("rich") is None:
+            if screen.seen:
+                sys.stderr.write("alsamm: a live table needs rich: pip install 'alsamm[cli]'\n")
             watch.look(_wanted(arguments))
             say("\n".join(table(watch)))
             return 0

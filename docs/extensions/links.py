@@ -23,8 +23,11 @@ _RULE = re.compile(r"^([A-Z]\d+b?)\. ")
 _CITING = re.compile(r"\brules?\s[A-Z]\d")
 _CITED = re.compile(r"(?:(?<=rule\s)|(?<=rules\s)|(?<=[\db],\s)|(?<=[\db]-)|(?<=\d\sand\s))[A-Z]\d+b?\b")
 _MODULES = ("alsamm.sim", "alsamm.testing", "alsamm.wav")
-_PUBLIC = {name: f"alsamm.{name}" for name in alsamm.__all__}
-_PUBLIC |= {name: name for name in _MODULES} | {"sim.Card": "alsamm.sim.Card"}
+_PUBLIC = {
+    **{name: f"alsamm.{name}" for name in alsamm.__all__},
+    **{name: name for name in _MODULES},
+    "sim.Card": "alsamm.sim.Card",
+}
 _ERROR = re.compile(rf"\b(?:{'|'.join(errors.__all__)})\b")
 _log = logging.getLogger(__name__)
 

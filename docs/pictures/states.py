@@ -125,14 +125,15 @@ def _way(before: str, after: str, *, shifted: bool) -> list[tuple[float, float]]
     if (before, after) == ("XRUN", "PREPARED"):  # around RUNNING
         return [(485, 149), (485, 134), (90, 134), (90, 149)]
     (ax, ay), (bx, by) = _PLACES[before], _PLACES[after]
-    length = math.hypot(bx - ax, by - ay)
-    x, y = (-8 * (by - ay) / length, 8 * (bx - ax) / length) if shifted else (0, 0)
-    ends = _edge(ax, ay, bx, by), _edge(bx, by, ax, ay)
-    return [(px + x, py + y) for px, py in ends]
+    dx, dy = bx - ax, by - ay
+    length = math.hypot(dx, dy)
+    beside = (-8 * dy / length, 8 * dx / length) if shifted else (0.0, 0.0)
+    return [_edge((ax, ay), beside, (dx, dy)), _edge((bx, by), beside, (-dx, -dy))]
 
 
-def _edge(x: float, y: float, towards_x: float, towards_y: float) -> tuple[float, float]:
-    """Where the line between two boxes leaves the first."""
-    dx, dy = towards_x - x, towards_y - y
-    part = min(_WIDTH / 2 / abs(dx) if dx else 9, _HEIGHT / 2 / abs(dy) if dy else 9)
-    return x + dx * part, y + dy * part
+def _edge(middle: tuple[float, float], beside: tuple[float, float], way: tuple[float, float]) -> tuple[float, float]:
+    """Where a line that begins beside a box's middle leaves the box."""
+    half = (_WIDTH / 2, _HEIGHT / 2)
+    part = min((math.copysign(h, d) - b) / d for h, b, d in zip(half, beside, way, strict=True) if d)
+    x, y = (m + b + d * part for m, b, d in zip(middle, beside, way, strict=True))
+    return x, y

@@ -13,9 +13,8 @@ from docs.pictures.svg import ACCENT, FAINT, INK, OTHER, Drawing
 __all__ = ["draw_latency", "draw_xrun"]
 
 RATE, PERIOD, BUFFER, STEP = 48_000, 48, 192, 4
-LATE = 20
-"""The period in which the program is busy elsewhere, and for how many."""
-AWAY = 5
+LEAVES, AWAY = 4, 6
+"""After which period the program is busy elsewhere, and for how many."""
 
 
 class Moment(NamedTuple):
@@ -38,7 +37,7 @@ def measure() -> tuple[list[Moment], alsamm.Interruption]:
             running = out.state == alsamm.State.RUNNING
             told.append(Moment(now, _queued(card.playback) if running else None))
             card.advance(STEP)
-            away = 4 * PERIOD <= now < (4 + AWAY) * PERIOD
+            away = LEAVES * PERIOD < now + STEP < (LEAVES + AWAY) * PERIOD
             if (now + STEP) % PERIOD or away:
                 continue
             if out.state == alsamm.State.XRUN:
@@ -86,7 +85,7 @@ def draw_xrun() -> Drawing:
         x, y = at(milliseconds * RATE / 1000, 0)
         drawing.text(x, y + 20, f"{milliseconds} ms", anchor="middle")
     drawing.text(left, top - 12, "frames in the buffer")
-    away = at(4 * PERIOD, 0)[0], at((4 + AWAY) * PERIOD, 0)[0]
+    away = at(LEAVES * PERIOD, 0)[0], at((LEAVES + AWAY) * PERIOD, 0)[0]
     y = top + height + 40
     drawing.arrow((away[0], y), (away[1], y), both=True)
     drawing.text((away[0] + away[1]) / 2, y + 20, "the program is elsewhere", anchor="middle")

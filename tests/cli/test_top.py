@@ -128,7 +128,7 @@ def test_what_vanishes_between_two_reads(cli: Cli, proc: Path, gone: str) -> Non
     assert "hw:HDA,0,0" in done.out
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     text=st.text(max_size=200),
     file=st.sampled_from(["status", "hw_params", "../../id", "../../../../159/status", "../../../../159/comm"]),
@@ -178,6 +178,18 @@ def test_live_on_a_terminal(proc: Path) -> None:
     assert (done.returncode, done.stderr) == (0, b"")
     assert shown.count("7 open, 5 running") >= 2
     assert "hw:USB,0,0" in shown
+
+
+def test_on_a_terminal_without_rich_it_is_printed_once(proc: Path) -> None:
+    leader, terminal = os.openpty()
+    code = "import sys; sys.modules['rich'] = None; from alsamm.cli import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", code, "top", "--proc", str(proc)]
+    done = subprocess.run(command, stdout=terminal, stderr=subprocess.PIPE, timeout=60, check=False)
+    shown = os.read(leader, 100_000).decode()
+    os.close(leader)
+    os.close(terminal)
+    assert (done.returncode, done.stderr) == (0, b"alsamm: a live table needs rich: pip install 'alsamm[cli]'\n")
+    assert shown.count("7 open, 5 running") == 1
 
 
 def test_ctrl_c(proc: Path) -> None:

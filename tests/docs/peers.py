@@ -11,7 +11,7 @@ import inspect
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from importlib.metadata import version
 from importlib.resources import files
@@ -119,7 +119,7 @@ def awaiting(package: str) -> Question:
 
 
 @contextmanager
-def _alsaaudio(peers: Peers, kind: str, **wishes: Any) -> Iterator[Any]:
+def _alsaaudio(peers: Peers, kind: str, **wishes: Any) -> Generator[Any]:
     pcm = peers.alsaaudio.PCM(type=getattr(peers.alsaaudio, f"PCM_{kind}"), device="null", **wishes)
     try:
         yield pcm
