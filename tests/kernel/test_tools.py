@@ -19,6 +19,7 @@ from tests.kernel.test_end_to_end import value
 
 PERIOD, BUFFER = 1024, 8192  # snd-aloop moves by ticks of 4 ms (rule P11)
 SIZES = ("--period", str(PERIOD), "--buffer", str(BUFFER))
+LONG = 90 * PERIOD  # two seconds, as long as an emulated machine may take for a table
 PATIENCE = 60
 
 
@@ -69,7 +70,7 @@ def agree(stream: Any, card: str) -> None:
     after = stream.ring.snapshot(hwsync=True)
     print(row)
     told = [row[key] for key in ("format", "channels", "rate", "period_size", "buffer_size", "state")]
-    assert told == [str(stream.format), stream.channels, stream.rate, stream.period_size, BUFFER, "RUNNING"]
+    assert told == [str(stream.format), stream.channels, stream.rate, stream.period_size, stream.buffer_size, "RUNNING"]
     assert before.hw_ptr <= row["hw_ptr"] <= after.hw_ptr
     assert row["appl_ptr"] == after.appl_ptr
     assert row["owner"]["user"] == "root"
@@ -79,8 +80,8 @@ def agree(stream: Any, card: str) -> None:
 @pytest.mark.needs("playback")
 def test_top_tells_what_plays(device: dict[str, Any]) -> None:
     name, card = half(device, "playback", 5), str(device["card"])
-    with alsamm.playback(name, period_size=PERIOD, buffer_size=BUFFER, on_xrun="raise") as out:
-        out.write(np.zeros((BUFFER, 2), "i2"))
+    with alsamm.playback(name, period_size=PERIOD, buffer_size=LONG, on_xrun="raise") as out:
+        out.write(np.zeros((LONG, 2), "i2"))
         agree(out, card)
         end = time.monotonic() + PATIENCE
         while out.state is not State.XRUN:
@@ -98,7 +99,7 @@ def test_top_tells_what_plays(device: dict[str, Any]) -> None:
 @pytest.mark.needs("capture")
 def test_top_tells_what_records(device: dict[str, Any]) -> None:
     name = half(device, "capture", 5)
-    with alsamm.capture(name, period_size=PERIOD, buffer_size=BUFFER) as mic:
+    with alsamm.capture(name, period_size=PERIOD, buffer_size=LONG) as mic:
         mic.read(2 * PERIOD)
         agree(mic, str(device["card"]))
 
