@@ -14,6 +14,7 @@ import pytest
 
 import alsamm
 from alsamm import State
+from alsamm.cli import bench
 from tests.kernel.test_end_to_end import alsamm as tool
 from tests.kernel.test_end_to_end import value
 
@@ -121,12 +122,12 @@ def test_monitor_tells_the_level_of_what_is_played(device: dict[str, Any]) -> No
     player = threading.Thread(target=play)
     player.start()
     try:  # snd-aloop's other side takes the format of the first, here 16 bits
-        said = tool("monitor", half(device, "capture", 6), "--seconds", "3.2", *SIZES)
+        said = tool("monitor", half(device, "capture", 6), "--seconds", "2.2", *SIZES)
     finally:
         stop.set()
         player.join()
     print(said)
-    assert re.search(r" 3\.\d s  peak   -6\.0 RMS   -9\.0 dBFS, 0 overs; fill +\d+%; xruns 0; clock [+-]", said)
+    assert re.search(r" 2\.\d s  peak   -6\.0 RMS   -9\.0 dBFS, 0 overs; fill +\d+%; xruns 0; clock [+-]", said)
 
 
 @pytest.mark.needs("playback")
@@ -147,8 +148,9 @@ def test_loop(device: dict[str, Any]) -> None:
 
 
 @pytest.mark.needs("playback")
-def test_bench_on_a_real_ring(device: dict[str, Any]) -> None:
+def test_bench_on_a_real_ring(device: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """Which stays silent: the card is not started."""
+    monkeypatch.setattr(bench, "_QUICK", 8)
     name = half(device, "playback", 7)
     told = json.loads(tool("bench", "--quick", "--json", "--device", name))["ns"]
     mine = {row.removesuffix(f" | {name}"): timing for row, timing in told.items() if row.endswith(f" | {name}")}
