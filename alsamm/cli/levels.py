@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from alsamm.enums import Format
     from alsamm.wav import Frames
 
-__all__ = ["FULL", "RAIL", "Level", "Levels", "bar", "meters"]
+__all__ = ["FULL", "RAIL", "Level", "Levels", "bar", "loudest_of", "meters"]
 
 FULL, RAIL = "█", "·"
 """What a bar is made of, beside the eighths in between."""
@@ -78,6 +78,13 @@ class Levels:
         ]
         self._restart()
         return levels
+
+
+def loudest_of(levels: Iterable[Level]) -> Level:
+    """The greatest of each, such as of all channels."""
+    there = list(levels)
+    peak, rms = max(level.peak for level in there), max(level.rms for level in there)
+    return Level(peak, rms, any(level.over for level in there))
 
 
 def bar(dbfs: float, width: int) -> str:

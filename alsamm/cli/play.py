@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from typing import TYPE_CHECKING
 
 import alsamm
 from alsamm.cli.devices import NOT_IN_REAL_TIME, name_for, reached
 from alsamm.cli.fitting import Converter, Helps, card_for, hardware, open_stream, require_soxr, transport
-from alsamm.cli.levels import Levels, bar, meters
+from alsamm.cli.levels import Level, Levels, bar, loudest_of, meters
 from alsamm.cli.options import Commands, add_command, seconds, sound_options, stream_options
 from alsamm.cli.reading import open_source, require_file
 from alsamm.cli.report import clock, reporting, tell
@@ -66,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _raw_sound(arguments: argparse.Namespace) -> Sound | None:
-    """What a file without a header holds: as `aplay -t raw`, but for its 8 bits at 8 kHz."""
+    """What files without a header hold: S16_LE, 2 channels, 48 kHz where the options say nothing else."""
     if not arguments.raw:
         return None
     return Sound(
@@ -95,8 +96,10 @@ class Player:
         self._name = name
         self._screen = Screen(quiet=arguments.quiet)
         self._stream: alsamm.PlaybackStream | None = None
-        self._sound: Sound | None = None
+        self._source: Source | None = None
         self._levels = Levels(0, Format.S16)
+        self._coming: deque[tuple[int, list[Level]]] = deque()
+        self._heard: list[Level] = []
         self._sent, self._told, self._began = 0, False, 0.0
         self.card = Sound(Format.S16, 0, 0)
         """What the card is set to."""
@@ -110,14 +113,16 @@ class Player:
 
     def open(self, source: Source) -> None:
         """Be ready for a source: with the stream that there is, if it is for such sound, else with a new one."""
-        if self._stream is not None and self._sound == source.sound:
+        if self._stream is not None and self._source is not None and self._source.is_like(source):
             return
         self.finish()
         self.card, held = self._choose(source)
         stream = open_stream(self._arguments, self._name, Direction.PLAYBACK, self.card, held)
         assert isinstance(stream, alsamm.PlaybackStream)  # noqa: S101 -- the direction says so
-        self._stream, self._sound = stream, source.sound
+        self._stream, self._source = stream, source
         self._levels = Levels(stream.channels, stream.array_format)
+        self._coming.clear()
+        self._heard = self._levels.take()
         self._sent, self._told, self._began = 0, False, time.monotonic()
 
     def _choose(self, source: Source) -> tuple[Sound, Format]:
@@ -165,6 +170,7 @@ class Player:
             self._sent += len(block)
             if self._screen.seen:
                 self._levels.add(block)
+                self._coming.append((self._sent, self._levels.take()))
                 self._screen.show(lambda: self._picture(source, before))
         if source.complaint:
             self._screen.clear()
@@ -176,9 +182,10 @@ class Player:
         tell("transport", transport(self.stream))
         tell("geometry", describe(self.stream.pcm.geometry()))
         given, card, words = source.sound, self.card, list[str]()
-        exact = card.format in source.holders
+        exact = card.format in source.holders and not source.lossy
         if card.format is not given.format:
-            words.append(f"{given.format} {'widened' if exact else 'converted'} to {card.format}")
+            verb = "decoded" if source.lossy else "widened" if exact else "converted"
+            words.append(f"{given.format} {verb} to {card.format}")
         if card.channels != given.channels:
             exact = exact and given.channels == 1
             how = "mono copied" if given.channels == 1 else f"{given.channels} channels mixed"
@@ -191,9 +198,15 @@ class Player:
 
     def _picture(self, source: Source, before: int) -> Sequence[str]:
         stats = self.stream.stats
-        levels = self._levels.take()
-        at = max(0, self._sent - before - stats.queued) / self.card.rate
-        loudest = max(level.rms for level in levels)
+        played = self._sent - stats.queued
+        news: list[list[Level]] = []
+        while self._coming and self._coming[0][0] <= played:  # what is heard now was written a buffer's time ago
+            news.append(self._coming.popleft()[1])
+        if news:
+            self._heard = [loudest_of(levels) for levels in zip(*news, strict=True)]
+        levels = self._heard
+        at = max(0, played - before) / self.card.rate
+        loudest = loudest_of(levels).rms
         xruns = f"{stats.xruns} xruns" if stats.xruns else "no xruns"
         if source.promised is None:
             so_far = clock(at)

@@ -51,10 +51,16 @@ class Source:
     def __init__(self, reader: WavReader | _RawReader | _SoundFileReader, name: str, fits: tuple[Format, ...]) -> None:
         self._reader = reader
         self.name = name
+        self.lossy = fits is _OF_LOSSY
+        """Whether its samples are what a decoder made of less, so that no format is the right one."""
         self.sound = Sound(reader.format, reader.channels, reader.rate)
         self.holders = fits
         self._first = 0
         self._last: int | None = None
+
+    def is_like(self, other: Source) -> bool:
+        """Whether a stream for one is a stream for the other."""
+        return self.sound == other.sound and self.holders == other.holders
 
     def cut(self, start: float | None, seconds: float | None) -> None:
         """Leave out all that is not in this part, both in seconds."""
@@ -204,6 +210,9 @@ class _SoundFileReader:
             try:
                 block = self._file.read(frames, dtype=self.format.dtype.name, always_2d=True)
             except self._failure as error:
+                if self.promised is None and done:  # libsndfile stumbles over the end of a FLAC file that tells of none
+                    self.complaint = f"{self._path} ends abruptly: {done} frames are there"
+                    return
                 message = f"{self._path}: soundfile cannot read on after {done} frames: {error}"
                 raise alsamm.UnsupportedError(message) from None
             if not len(block):

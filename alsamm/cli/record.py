@@ -11,7 +11,7 @@ import alsamm
 from alsamm.cli.devices import name_for, reached
 from alsamm.cli.fitting import Converter, Helps, card_for, hardware, open_stream, require_soxr, transport
 from alsamm.cli.interrupts import Ended, interrupts
-from alsamm.cli.levels import Levels, bar, meters
+from alsamm.cli.levels import Levels, bar, loudest_of, meters
 from alsamm.cli.options import Commands, add_command, seconds, sound_options, stream_options
 from alsamm.cli.reading import STANDARD
 from alsamm.cli.report import clock, reporting, tell
@@ -162,7 +162,7 @@ class _Recording:
         so_far = clock(at)
         if self._seconds is not None:
             so_far += f" of {clock(self._seconds)}, {clock(self._seconds - at)} left"
-        loudest = max(level.rms for level in levels)
+        loudest = loudest_of(levels).rms
         first = f"recording {so_far}  {bar(loudest, _METER)}  {f'{xruns} xruns' if xruns else 'no xruns'}"
         return [first, *meters(levels), self._arguments.file]
 

@@ -138,7 +138,10 @@ class _Packing:
 
 
 class _Disk(io.RawIOBase):
-    """A file for libsndfile to write: an error is kept, for it cannot pass through C."""
+    """A file for libsndfile to write: an error is kept, for it cannot pass through C.
+
+    After one the file ends with what was written whole: FLAC must end with a whole frame.
+    """
 
     def __init__(self, path: str) -> None:
         self._file = open(path, "w+b", buffering=0)  # noqa: SIM115, PTH123 -- closed by close()
@@ -146,13 +149,19 @@ class _Disk(io.RawIOBase):
         self._error: OSError | None = None
 
     def write(self, data: Any) -> int:
-        done = 0
+        begin, done = self._file.tell(), 0
+        end = self._file.seek(0, os.SEEK_END)
+        self._file.seek(begin)
         try:
             while done < len(data):
                 done += self._file.write(data[done:])
         except OSError as error:
             error.filename = self._path
             self._error = error
+            if begin >= end:
+                self._file.truncate(begin)
+                self._file.seek(begin)
+            return 0
         return done
 
     def read(self, size: int = -1) -> bytes | None:
@@ -225,7 +234,7 @@ class _SoundFileTarget:
     def write(self, frames: Frames) -> int:
         try:
             self._file.write(native(frames, self._format))
-        except self._failure as error:
+        except (self._failure, AssertionError) as error:  # soundfile asserts that all was written
             self._disk.complain()
             raise alsamm.UnsupportedError(f"{self._path}: soundfile says: {error}") from None
         self._disk.complain()

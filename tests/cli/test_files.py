@@ -124,7 +124,8 @@ def test_a_part_of_a_file(cli: Cli, wav: WavFile, card: sim.Card) -> None:
 
 
 def sine(rate: int, frames: int, pitch: float = 1000) -> Frames:
-    return np.rint(16_000 * np.sin(np.arange(frames) * 2 * np.pi * pitch / rate)).astype("<i2")
+    made: Frames = np.rint(16_000 * np.sin(np.arange(frames) * 2 * np.pi * pitch / rate)).astype("<i2")
+    return made
 
 
 def pitch_of(frames: Frames, rate: int) -> float:
@@ -224,11 +225,19 @@ def test_24_bits_of_flac_fit_24_bits_of_a_card(cli: Cli, tmp_path: Path, held: F
         np.testing.assert_array_equal(native(card.played()[:FRAMES], held), sent)
 
 
+def test_32_bits_are_not_played_in_a_stream_that_was_made_for_24(cli: Cli, wav: WavFile, tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.flac", noise(Format.S32_LE, 2, FRAMES) & ~0xFF, 48_000, subtype="PCM_24")
+    with sim.Card("both", clock="auto", formats=["S24_LE"]) as card:
+        done = cli("play", tmp_path / "a.flac", wav(Format.S32_LE), "--device", card.device)
+    assert (done.code, "format S32_LE cannot be had; the card has S24_LE" in done.err) == (1, True)
+
+
 def test_lossy_files_are_played(cli: Cli, tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.ogg", sine(48_000, 48_000), 48_000)
     with sim.Card("lossy", clock="auto", formats=["S16_LE"], channels=2) as card:
         done = cli("play", tmp_path / "a.ogg", "--device", card.device)
         assert (done.code, done.err) == (0, "")
+        assert done.told("converted") == "FLOAT_LE decoded to S16_LE, mono copied to 2 channels"
         assert abs(pitch_of(card.played()[:48_000, 1], 48_000) - 1000) < 2
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from alsamm import ArgumentTypeError, UnsupportedError
-from alsamm.cli.levels import Level, Levels, bar, meters
+from alsamm.cli.levels import Level, Levels, bar, loudest_of, meters
 from alsamm.enums import Format
 
 LINEAR = [member for member in Format if member.linear]
@@ -82,6 +82,11 @@ def test_what_it_does_not_take() -> None:
     levels = Levels(1, Format.S16)
     levels.add(np.zeros((0, 1), "i2"))
     assert levels.take() == [Level(-math.inf, -math.inf, over=False)]
+
+
+def test_the_loudest_of_all() -> None:
+    quiet, loud = Level(-3.0, -30.0, over=True), Level(-9.0, -20.0, over=False)
+    assert loudest_of([quiet, loud]) == Level(-3.0, -20.0, over=True)
 
 
 @pytest.mark.parametrize(

@@ -139,28 +139,37 @@ def test_alsa_lib_plays_what_has_no_ring(cli: Cli, wav: WavFile) -> None:
 
 def test_xruns_are_counted_and_played_on(cli: Cli, wav: WavFile, tmp_path: Path) -> None:
     """A pipe that pauses for longer than the ring lasts."""
-    whole = wav(frames=9600).read_bytes()
+    whole = wav(frames=19_200).read_bytes()
     os.mkfifo(tmp_path / "pipe")
 
     def dribble() -> None:
         with (tmp_path / "pipe").open("wb", buffering=0) as pipe:
             pipe.write(whole[: len(whole) // 2])
-            time.sleep(0.3)
+            time.sleep(0.5)
             pipe.write(whole[len(whole) // 2 :])
 
     feeder = threading.Thread(target=dribble)
     feeder.start()
     with sim.Card("dry", clock="realtime") as card:
-        done = cli("play", tmp_path / "pipe", "--device", card.device, "--period", "128", "--buffer", "512")
+        done = cli("play", tmp_path / "pipe", "--device", card.device, "--period", "512", "--buffer", "4096")
         played = card.played().tobytes()
     feeder.join()
     assert (done.code, done.err) == (0, "")
-    assert done.told("xruns") == "1"
-    assert done.told("sent").startswith("9600 frames")
-    sent = noise(Format.S16_LE, 2, 9600).tobytes()
-    first = next(n for n in range(len(sent) // 4) if sent[: 4 * n + 4] not in played)  # played until it ran dry
-    assert 0 < first < 9600
-    assert sent[4 * first :] in played  # and from there on, later
+    xruns = int(done.told("xruns"))
+    assert xruns >= 1  # more where the machine is slow
+    assert done.told("sent").startswith("19200 frames")
+    sent = noise(Format.S16_LE, 2, 19_200).tobytes()
+    pieces = at = 0
+    while sent:  # all of it was heard, in order, in as many pieces as the silence of the xruns makes
+        low, high = 0, len(sent) // 4
+        while low < high:
+            middle = (low + high + 1) // 2
+            low, high = (middle, high) if played.find(sent[: 4 * middle], at) >= 0 else (low, middle - 1)
+        assert low
+        at = played.find(sent[: 4 * low], at) + 4 * low
+        sent = sent[4 * low :]
+        pieces += 1
+    assert 2 <= pieces <= xruns + 1
 
 
 def test_ctrl_c_stops_at_once(tmp_path: Path) -> None:

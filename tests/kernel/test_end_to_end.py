@@ -140,6 +140,19 @@ def test_play_is_what_arecord_hears(device: Facts, mode: list[str], tmp_path: Pa
 
 
 @pytest.mark.needs("loop")
+def test_files_follow_each_other_without_a_gap(device: Facts, tmp_path: Path) -> None:
+    heard = tmp_path / "heard.raw"
+    arecord = ("arecord", "-q", "-D", device["capture"], *LIKE_SOUND, "-t", "raw", "--buffer-size=96000", heard)
+    with background(*arecord) as recorder:
+        wait_running(device, recorder)
+        output = alsamm("play", SOUND, SOUND, "--seconds", "0.5", "--device", device["playback"])
+        said = stop(recorder)
+    assert "overrun" not in said
+    assert value(output, "xruns") == "0"
+    assert_heard(heard.read_bytes(), 2 * frames_of(SOUND)[:24_000].tobytes())
+
+
+@pytest.mark.needs("loop")
 def test_record_hears_what_aplay_plays(device: Facts, mode: list[str], padded: Path, tmp_path: Path) -> None:
     heard = tmp_path / "heard.wav"
     like = ("--format", "S16_LE", "--channels", "1", "--rate", "48000")

@@ -67,8 +67,12 @@ def test_the_compiled_module_has_one_importer() -> None:
     assert out.strip() == "['alsamm._c']"
 
 
-def test_import_alsamm_brings_neither_the_software_card_nor_extras() -> None:
-    code = "import sys, alsamm; print(sorted({n.split('.')[0] for n in sys.modules}), 'alsamm.sim' in sys.modules)"
+def test_import_alsamm_brings_neither_the_software_card_nor_the_command_line_nor_extras() -> None:
+    code = (
+        "import sys, alsamm; "
+        "print(sorted({n.split('.')[0] for n in sys.modules}), bool({'alsamm.sim', 'alsamm.cli'} & set(sys.modules)))"
+    )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert out.strip().endswith("False")
-    assert not {"soundfile", "rich", "matplotlib", "scipy", "hypothesis"} & set(ast.literal_eval(out.rsplit(" ", 1)[0]))
+    extras = {"soundfile", "soxr", "rich", "matplotlib", "scipy", "hypothesis"}
+    assert not extras & set(ast.literal_eval(out.rsplit(" ", 1)[0]))
