@@ -93,7 +93,8 @@ def _substream(proc: Path, folder: Path) -> Substream | None:
         return None
     card, device, subdevice = (int(place[n]) for n in (1, 2, 4))
     card_id = (_text(folder.parents[1] / "id") or str(card)).strip()
-    status, hw = _fields(text), _fields(_text(folder / "hw_params") or "")
+    status = _fields(text)
+    hw = _fields(_text(folder / "hw_params") or "") if status else {}  # which most PCMs of most machines spares
     pid = _number(status.get("owner_pid"))
     return Substream(
         name=f"hw:{card_id},{device},{subdevice}",
