@@ -1,5 +1,6 @@
 # make demo    play a real sound file through the ring and compare what arrived
 # make test    everything: style, types, unit, contract, and the lab's real kernels
+# make wheel   what an index would be given, checked, in dist/: an sdist, and wheels for x86-64 and arm64
 # make bench   what calls cost against other ways of doing the same: a table, and docs/benchmarks
 # make bench-kernel   CPU time of a second of sound on real drivers, beside other players: docs/benchmarks/kernel.md
 # They install what they need: Debian packages (asking for root only for that) and a virtualenv in .venv.
@@ -11,12 +12,12 @@ LAB := $(BIN)/python -m tests.kernel
 SOUND ?= /usr/share/sounds/alsa/Front_Center.wav
 C_SOURCES := $(wildcard alsamm/_c/*.c alsamm/_c/*.h alsamm/_c/*.cdef) build_ffi.py setup.py pyproject.toml
 
-.PHONY: demo test check unit bench bench-kernel lab lab-6.1 lab-6.12 lab-arm64 lab-busy clean
+.PHONY: demo test check unit wheel packages bench bench-kernel lab lab-6.1 lab-6.12 lab-arm64 lab-busy clean
 
 demo: $(VENV)/.built
 	$(BIN)/python -m alsamm demo $(SOUND)
 
-test: check unit lab
+test: check unit packages lab
 
 check: $(VENV)/.checkers
 	$(BIN)/ruff check .
@@ -25,6 +26,13 @@ check: $(VENV)/.checkers
 
 unit: $(VENV)/.checkers
 	$(BIN)/python -m pytest
+
+wheel: $(VENV)/.wheels
+	$(BIN)/python -m tools.wheels
+
+# Each on every CPython that is here and in a Debian that is not, without a compiler; the arm64 wheel runs in lab-arm64.
+packages: wheel
+	$(BIN)/python -m pytest tests/packaging
 
 # No card is needed. A missed target is told and fails nothing; BENCH="-k write" measures a part and writes no docs.
 bench: $(VENV)/.benches
@@ -49,8 +57,8 @@ lab-6.12: $(VENV)/.lab
 	$(LAB) --arch amd64 --kernel 6.12 -k "not test_streams or aloop or usb"
 
 # Conversion has its own instructions there, so its tests run there too.
-lab-arm64: $(VENV)/.lab
-	$(LAB) --arch arm64 --kernel 6.1 --tests $(LAB_TESTS),tests/unit/test_convert.py
+lab-arm64: $(VENV)/.lab wheel
+	$(LAB) --arch arm64 --kernel 6.1 --tests $(LAB_TESTS),tests/unit/test_convert.py,tests/kernel/test_wheel.py
 
 # Beside a busy thread, where guest time counts instructions: with the host's time every guest is late now and then.
 lab-busy: $(VENV)/.lab
@@ -68,11 +76,15 @@ $(VENV)/.built: $(VENV)/.created $(C_SOURCES)
 
 $(VENV)/.checkers: $(VENV)/.built
 	tools/debian-packages tests/packages.txt
-	$(BIN)/pip install --quiet --editable '.[test,check,bench]'
+	$(BIN)/pip install --quiet --editable '.[test,check,bench,package]'
 	touch $@
 
 $(VENV)/.benches: $(VENV)/.checkers tests/bench/packages.txt
 	tools/debian-packages tests/bench/packages.txt
+	touch $@
+
+$(VENV)/.wheels: $(VENV)/.checkers tools/packages.txt
+	tools/debian-packages tools/packages.txt
 	touch $@
 
 $(VENV)/.lab: $(VENV)/.checkers tests/kernel/packages.txt
