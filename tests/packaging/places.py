@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ __all__ = ["ROOT_PYTHON", "Place", "debian", "dist", "unshared", "venv", "withou
 
 ROOT_PYTHON = "3.14"
 _SUITE = "forky"  # the first Debian with it
-_PACKAGES = (f"python{ROOT_PYTHON}", "libasound2t64", "base-files", "dash", "coreutils")
+_PACKAGES = (f"python{ROOT_PYTHON}", "libasound2t64", "libstdc++6", "base-files", "dash", "coreutils")
 _SITE = "opt/site"
 _WITHOUT_COMPILER = {"CC": "/bin/false", "PIP_ONLY_BINARY": ":all:", "PIP_NO_COMPILE": "1"}
 
@@ -93,7 +93,7 @@ def without_compiler(python: Python, wheel: Path, extras: Sequence[str], folder:
 
 
 @contextmanager
-def debian(wheel: Path, extras: Sequence[str]) -> Iterator[Place]:
+def debian(wheel: Path, extras: Sequence[str]) -> Generator[Place]:
     """A Debian root with a C library, alsa-lib and Python of its own, and nothing else; to be changed at will."""
     kept = roots.debian(_SUITE, "amd64", _PACKAGES)
     with tempfile.TemporaryDirectory(prefix="packages.", dir=roots.cache_folder()) as folder:

@@ -21,19 +21,17 @@ CLAIMED = re.findall(r'"Programming Language :: Python :: (3\.\d+)"', _PYPROJECT
 FOUND = pythons.found()
 OLDEST = "oldest"
 DEBIAN = "debian"
-# Of the suite: what is quick, needs no other program, and calls into every part of the module.
+# Of the suite: what is quick, exact on a busy machine, needs no other program, and calls into every part of the module.
 SUITE = (
     "tests/unit/test_ring.py",
     "tests/unit/test_direct.py",
     "tests/unit/test_sim_states.py",
     "tests/unit/test_sim_poll.py",
-    "tests/unit/test_streams.py",
     "tests/alsalib/test_pcm.py",
     "tests/alsalib/test_hw_params.py",
     "tests/contract/test_ring.py",
     "tests/contract/test_states.py",
     "tests/contract/test_lifetime.py",
-    "tests/contract/test_formats.py",
 )
 _TESTERS = ("pytest", "hypothesis")
 
@@ -75,7 +73,7 @@ def _oldest(folder: Path) -> Report:
     """From the sdist, with the oldest of everything that it says it takes, to build and to run."""
     bounds = re.findall(r'"(setuptools|cffi|numpy)>=([\d.]+)"', _PYPROJECT)
     constraints = folder / "constraints.txt"
-    constraints.write_text("".join(f"{name}=={version}.*\n" for name, version in sorted(set(bounds))))
+    constraints.write_text("".join(f"{name}=={version}\n" for name, version in sorted(set(bounds))))
     variables = {"PIP_CONSTRAINT": str(constraints)}
     what = [str(places.dist("*.tar.gz")), *_TESTERS]
     return _run(places.venv(FOUND[CLAIMED[0]], what, variables, folder))
