@@ -17,9 +17,8 @@ Tried = Callable[[str], trial.Report]
 def tried(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tried]:
     """What came of a trial, by its name; those that were chosen have all been started."""
     parameters = [getattr(item, "callspec", None) for item in request.session.items]
-    chosen = {
-        each.params["name"] for each in parameters if each is not None and each.params.get("name") in trial.TRIALS
-    }
+    names = [each.params.get("name") for each in parameters if each is not None]
+    chosen = list(dict.fromkeys(name for name in names if name in trial.TRIALS))
     with ThreadPoolExecutor(2) as pool:
         running = {name: pool.submit(trial.TRIALS[name], Path(tmp_path_factory.mktemp(name))) for name in chosen}
         yield lambda name: running[name].result()
