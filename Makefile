@@ -1,5 +1,6 @@
 # make demo    play a real sound file through the ring and compare what arrived
 # make test    everything: style, types, unit, contract, and the lab's real kernels
+# make wheel   what an index would be given, checked, in dist/: an sdist, and wheels for x86-64 and arm64
 # make bench   what calls cost against other ways of doing the same: a table, and docs/benchmarks
 # make bench-kernel   CPU time of a second of sound on real drivers, beside other players: docs/benchmarks/kernel.md
 # make docs    the documentation as a site: build/docs/index.html
@@ -13,12 +14,12 @@ SOUND ?= /usr/share/sounds/alsa/Front_Center.wav
 WORKERS ?= 4 # more than cores: most cases wait
 C_SOURCES := $(wildcard alsamm/_c/*.c alsamm/_c/*.h alsamm/_c/*.cdef) build_ffi.py setup.py pyproject.toml
 
-.PHONY: demo test check check-c docs peers unit bench bench-kernel lab lab-6.1 lab-6.12 lab-arm64 lab-busy lab-faults faults clean
+.PHONY: demo test check check-c docs peers unit wheel packages bench bench-kernel lab lab-6.1 lab-6.12 lab-arm64 lab-busy lab-faults faults clean
 
 demo: $(VENV)/.built
 	$(BIN)/python -m alsamm demo $(SOUND)
 
-test: check docs unit lab
+test: check docs unit packages lab
 
 check: check-c
 	$(BIN)/ruff check .
@@ -39,6 +40,13 @@ peers: $(VENV)/.checkers
 unit: $(VENV)/.checkers
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not alone"
 	$(BIN)/python -m pytest -m alone
+
+wheel: $(VENV)/.wheels
+	$(BIN)/python -m tools.wheels
+
+# Each on every CPython that is here and in a Debian that is not, without a compiler; the arm64 wheel runs in lab-arm64.
+packages: wheel
+	$(BIN)/python -m pytest tests/packaging
 
 # No card is needed. A missed target is told and fails nothing; BENCH="-k write" measures a part and writes no docs.
 bench: $(VENV)/.checkers
@@ -63,8 +71,8 @@ lab-6.12: $(VENV)/.lab
 	$(LAB) --arch amd64 --kernel 6.12 -k "not test_streams or aloop or usb"
 
 # Conversion has its own instructions there, so its tests run there too.
-lab-arm64: $(VENV)/.lab
-	$(LAB) --arch arm64 --kernel 6.1 --tests $(LAB_TESTS),tests/unit/test_convert.py
+lab-arm64: $(VENV)/.lab wheel
+	$(LAB) --arch arm64 --kernel 6.1 --tests $(LAB_TESTS),tests/unit/test_convert.py,tests/kernel/test_wheel.py
 
 # Beside a busy thread, where guest time counts instructions: with the host's time every guest is late now and then.
 lab-busy: $(VENV)/.lab
@@ -97,7 +105,11 @@ $(VENV)/.built: $(VENV)/.created $(C_SOURCES)
 
 $(VENV)/.checkers: $(VENV)/.built
 	tools/debian-packages tests/packages.txt
-	$(BIN)/pip install --quiet --editable '.[test,check,bench,docs]'
+	$(BIN)/pip install --quiet --editable '.[test,check,bench,docs,package]'
+	touch $@
+
+$(VENV)/.wheels: $(VENV)/.checkers tools/packages.txt
+	tools/debian-packages tools/packages.txt
 	touch $@
 
 $(VENV)/.lab: $(VENV)/.checkers tests/kernel/packages.txt

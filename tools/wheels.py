@@ -53,6 +53,7 @@ def _build() -> list[Path]:
     if platform.machine() != "x86_64":
         raise _BuildError(f"wheels are built on x86-64, and this machine is {platform.machine()}")
     _say("sdist")
+    (_PROJECT / "alsamm.egg-info" / "SOURCES.txt").unlink(missing_ok=True)  # else what it held once is held for ever
     _run([sys.executable, "-m", "build", "--sdist", f"--outdir={DIST}", str(_PROJECT)])
     (sdist,) = DIST.glob("*.tar.gz")
     built = [sdist]

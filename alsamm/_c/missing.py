@@ -11,9 +11,7 @@ __all__ = ["explained"]
 
 _HERE = Path(__file__).parent
 _LIBRARY = "libasound.so.2"
-_PACKAGES = (
-    "Debian 13, Ubuntu 24.04 or later: libasound2t64 (earlier: libasound2); Fedora, Arch, Alpine: alsa-lib"
-)
+_PACKAGES = "Debian 13, Ubuntu 24.04 or later: libasound2t64 (earlier: libasound2); Fedora, Arch, Alpine: alsa-lib"
 _ELF_MACHINES = {3: "i686", 40: "arm", 62: "x86_64", 183: "aarch64", 243: "riscv"}
 
 

@@ -1,0 +1,1 @@
+"""What users get: the files that ``make wheel`` makes, installed where there is no checkout and no compiler."""
