@@ -46,7 +46,7 @@ static long long frame_of(const struct alsamm_ring *ring, long long frame, unsig
 {
     unsigned long distance = appl_ptr >= pointer ? appl_ptr - pointer : appl_ptr + (ring->boundary - pointer);
 
-    return frame + (long long)distance;
+    return (long long)((unsigned long long)frame + distance); /* after 2^63 frames from below again */
 }
 
 long long direct_frame(const struct alsamm_ring *ring, unsigned long appl_ptr)
@@ -58,7 +58,7 @@ long long direct_frame(const struct alsamm_ring *ring, unsigned long appl_ptr)
  * what was committed. */
 static long long ahead(const struct alsamm_ring *ring, unsigned long hw_ptr, unsigned long appl_ptr)
 {
-    long long distance = (long long)hw_ptr - (long long)appl_ptr, half = (long long)(ring->boundary / 2);
+    long long distance = (long)(hw_ptr - appl_ptr), half = (long long)(ring->boundary / 2);
 
     if (distance > half)
         distance -= (long long)ring->boundary;
@@ -343,16 +343,18 @@ int alsamm_recover(struct alsamm_ring *ring)
 
 int alsamm_start_at(struct alsamm_ring *ring, long long when_ns)
 {
-    long long slept_until = when_ns - SPIN_NS, come_back = monotonic_ns() + SIGNAL_NS;
+    long long now = monotonic_ns(), come_back = now + SIGNAL_NS, slept_until;
     struct timespec until;
 
-    if (slept_until > come_back)
-        slept_until = come_back;
-    until = (struct timespec){.tv_sec = (time_t)(slept_until / 1000000000LL), .tv_nsec = (long)(slept_until % 1000000000LL)};
-    if (slept_until > monotonic_ns() && clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) != 0)
-        return -EINTR;
-    if (slept_until < when_ns - SPIN_NS)
-        return -EINTR;
+    if (when_ns > now) {
+        slept_until = when_ns - SPIN_NS < come_back ? when_ns - SPIN_NS : come_back;
+        until = (struct timespec){.tv_sec = (time_t)(slept_until / 1000000000LL),
+                                  .tv_nsec = (long)(slept_until % 1000000000LL)};
+        if (slept_until > now && clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) != 0)
+            return -EINTR;
+        if (slept_until == come_back)
+            return -EINTR;
+    }
     while (monotonic_ns() < when_ns)
         ;
     return direct_op(ring, ALSAMM_START);

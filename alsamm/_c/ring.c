@@ -1,4 +1,6 @@
 /* Both pointers of a ring: how far apart they are, and moving ours. */
+#include <limits.h>
+
 #include "direct.h"
 
 /* A period service is avail, write, avail: the second of them is told by the write's own SYNC_PTR, the first one after a
@@ -7,6 +9,7 @@ long fast_avail(struct alsamm_ring *ring)
 {
     struct alsamm_answer *last = &ring->last;
     struct view now;
+    unsigned long avail;
     int error;
 
     if (!both_mapped(&ring->pages) && !last->avail_told && direct_answer_holds(ring)) {
@@ -17,7 +20,8 @@ long fast_avail(struct alsamm_ring *ring)
             return error;
     }
     last->avail_told = 1;
-    return (long)available(ring, &now);
+    avail = available(ring, &now);
+    return avail > LONG_MAX ? LONG_MAX : (long)avail;
 }
 
 /* 1: poll would be ready, and the mapped pages say so; 0: ask alsamm_wait, which may sleep. */

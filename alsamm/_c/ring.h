@@ -2,7 +2,7 @@
  * Python integers; tests/unit/test_ring.py holds one against the other at the wrap.
  *
  * Pointers run from 0 to boundary - 1; the ring's frame is pointer % buffer_size; boundary is a multiple of buffer_size
- * (rule E1). All values stay below LONG_MAX - buffer_size, so signed long never overflows here. */
+ * (rule E1). All values stay below LONG_MAX - buffer_size, so signed long is enough for their differences. */
 #ifndef ALSAMM_RING_H
 #define ALSAMM_RING_H
 
@@ -17,7 +17,7 @@ static inline unsigned long ring_advance(unsigned long pointer, unsigned long fr
 static inline unsigned long ring_avail(int capture, unsigned long hw_ptr, unsigned long appl_ptr,
                                        unsigned long buffer_size, unsigned long boundary)
 {
-    long avail = (long)hw_ptr - (long)appl_ptr + (capture ? 0 : (long)buffer_size);
+    long avail = (long)(hw_ptr - appl_ptr + (capture ? 0 : buffer_size)); /* the control page may hold any number (D4) */
 
     if (avail < 0)
         avail += (long)boundary;

@@ -1,6 +1,7 @@
 /* A software card as its maker sees it: made, fed, listened to, broken on demand and closed. */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -8,12 +9,25 @@
 
 #include "sim_core.h"
 
+/* Of what HW_PARAMS holds against it, so that nothing is divided by zero; and of what is reckoned with, so that nothing
+ * overflows. The rest only says what cannot be configured. */
+static int can_be(const struct sim_config *config)
+{
+    if (!sim_speed_can_be(config->speed) || config->rate_count > SIM_RATES || config->channels_min == 0 ||
+        config->channels_max > 128 || config->delay < 0 || config->delay > INT_MAX || config->boundary > LONG_MAX)
+        return 0;
+    for (unsigned int i = 0; i < config->rate_count; i++)
+        if (config->rates[i] == 0)
+            return 0;
+    return config->rate_count > 0 || config->rate_min > 0;
+}
+
 int sim_card_new(const struct sim_config *config, struct sim_card **out)
 {
     struct sim_card *card;
     int error;
 
-    if (!(config->speed > 0) || config->rate_count > SIM_RATES || config->channels_max > 128)
+    if (!can_be(config))
         return -EINVAL;
     card = calloc(1, sizeof *card);
     if (!card)
@@ -84,6 +98,8 @@ int sim_advance(struct sim_card *card, unsigned long long frames)
         error = -ENODEV;
     else if (card->config.clock == SIM_CLOCK_REALTIME)
         error = -EINVAL;
+    else if (sim_too_far(card, frames))
+        error = -EOVERFLOW;
     else
         sim_run(card, frames);
     sim_unlock(card);
@@ -114,7 +130,7 @@ int sim_time_of(struct sim_card *card, long long *out)
 
 int sim_set_speed(struct sim_card *card, double speed)
 {
-    int error = speed > 0 ? sim_enter(card) : -EINVAL;
+    int error = sim_speed_can_be(speed) ? sim_enter(card) : -EINVAL;
 
     if (error < 0)
         return error;

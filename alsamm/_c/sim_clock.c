@@ -22,6 +22,20 @@ int sim_frozen(const struct sim_card *card)
     return card->frozen || card->powered_off || card->unplugged;
 }
 
+int sim_speed_can_be(double speed)
+{
+    return speed >= 1e-3 && speed <= 1e3; /* NaN is neither */
+}
+
+/* 2^61 ns are 73 years, of card time and of CLOCK_MONOTONIC; the sums of two such are no matter. */
+int sim_too_far(const struct sim_card *card, unsigned long long frames)
+{
+    const struct sim_pcm *fastest = sim_fastest(card, 0);
+    double seconds = fastest ? (double)frames / fastest->rate : 0, most = 0x1p61 / (double)SIM_NS;
+
+    return seconds > most || seconds / card->speed > most || sim_time(card) > 1LL << 61 || card->caught_up > 1LL << 61;
+}
+
 static long long card_ns(const struct sim_card *card, long long real)
 {
     if (sim_frozen(card))

@@ -188,6 +188,8 @@ unsigned long long sim_ticks(long long ns, unsigned int rate);
 long long sim_tick_ns(unsigned long long tick, unsigned int rate);
 struct sim_pcm *sim_fastest(const struct sim_card *card, int running);
 int sim_frozen(const struct sim_card *card);
+int sim_speed_can_be(double speed);
+int sim_too_far(const struct sim_card *card, unsigned long long frames);
 void sim_run(struct sim_card *card, unsigned long long frames);
 void sim_catch_up(struct sim_card *card);
 void sim_stamp_tick(struct sim_pcm *pcm);

@@ -22,8 +22,8 @@ static int info(const struct sim_pcm *pcm, struct snd_pcm_info *out)
 
 static long delay_of(const struct sim_pcm *pcm) /* snd_pcm_calc_delay: rule H5 */
 {
-    long frames = pcm->capture ? (long)sim_avail(pcm) : sim_hw_avail(pcm);
-    return frames + pcm->card->config.delay;
+    unsigned long frames = pcm->capture ? sim_avail(pcm) : (unsigned long)sim_hw_avail(pcm);
+    return (long)(frames + (unsigned long)pcm->card->config.delay); /* by any appl_ptr (rule D4) */
 }
 
 /* snd_pcm_status64: rules M4, G2. */

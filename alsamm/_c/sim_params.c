@@ -79,10 +79,10 @@ static int within(unsigned long number, unsigned int least, unsigned int most)
 static int choose(struct sim_pcm *pcm, const struct snd_pcm_hw_params *params)
 {
     const struct sim_config *config = &pcm->card->config;
-    unsigned long buffer_bytes;
+    unsigned long period_bytes, buffer_bytes;
     int access = only_bit(params, SNDRV_PCM_HW_PARAM_ACCESS), format = only_bit(params, SNDRV_PCM_HW_PARAM_FORMAT);
 
-    if (access < 0 || !(config->accesses & 1U << access) || format < 0 || !(config->formats >> format & 1) ||
+    if (access < 0 || access > SNDRV_PCM_ACCESS_LAST || !(config->accesses & 1U << access) || format < 0 || !(config->formats >> format & 1) ||
         sim_format_bytes(format) == 0)
         return -EINVAL;
     pcm->access = access;
@@ -96,8 +96,10 @@ static int choose(struct sim_pcm *pcm, const struct snd_pcm_hw_params *params)
         return -EINVAL;
     pcm->sample_bytes = (size_t)sim_format_bytes(format);
     pcm->frame_bytes = pcm->sample_bytes * pcm->channels;
-    buffer_bytes = pcm->buffer_size * pcm->frame_bytes;
-    if (!within(pcm->period_size * pcm->frame_bytes, config->period_bytes_min, config->period_bytes_max) ||
+    if (__builtin_mul_overflow(pcm->period_size, pcm->frame_bytes, &period_bytes) ||
+        __builtin_mul_overflow(pcm->buffer_size, pcm->frame_bytes, &buffer_bytes))
+        return -EINVAL;
+    if (!within(period_bytes, config->period_bytes_min, config->period_bytes_max) ||
         !within(buffer_bytes, config->buffer_bytes_min, config->buffer_bytes_max) ||
         !within(pcm->buffer_size / pcm->period_size, config->periods_min, config->periods_max))
         return -EINVAL;

@@ -31,6 +31,8 @@ Clock = Literal["manual", "auto", "realtime"]
 
 _CLOCKS = {"manual": lib.SIM_CLOCK_MANUAL, "auto": lib.SIM_CLOCK_AUTO, "realtime": lib.SIM_CLOCK_REALTIME}
 _PPM = 1e-6
+_SLOWEST, _FASTEST = 1e-3, 1e3
+_LONGEST = (1 << 64) - 1
 _NEVER = (1 << 8 * ffi.sizeof("unsigned long")) - 1
 _FAILURES = {errno.ENODEV: errors.ClosedError, errno.EBADFD: errors.StateError}
 
@@ -196,9 +198,11 @@ class Card:
         Of streams with different rates it is the faster one's frames, and the other moves by as many as it has in that
         time. In between only the hardware's position moves; the status page stays stale (rule H1). When the hardware
         stands still, or nothing runs, time passes without it; when nothing is configured a frame has no length, and
-        none passes. Not for realtime cards: ArgumentError.
+        none passes. Not for realtime cards, nor for more than 73 years: ArgumentError.
         """
-        code = lib.sim_advance(self._handle, _natural("frames", frames))
+        code = lib.sim_advance(self._handle, min(_natural("frames", frames), _LONGEST))
+        if code == -errno.EOVERFLOW:
+            raise errors.ArgumentError(f"advance of {frames} frames: a card's time goes on for 73 years at the most")
         check(code, "advance", self.device, {**_FAILURES, errno.EINVAL: errors.ArgumentError})
 
     def advance_periods(self, periods: int) -> None:
@@ -366,8 +370,8 @@ class Card:
 
 def _speed(speed: float, ppm: float) -> float:
     factor = speed * (1.0 + ppm * _PPM)
-    if not factor > 0:
-        raise errors.ArgumentError(f"speed {speed}, ppm {ppm}: time goes on")
+    if not _SLOWEST <= factor <= _FASTEST:
+        raise errors.ArgumentError(f"speed {speed}, ppm {ppm}: {_SLOWEST} to {_FASTEST} times CLOCK_MONOTONIC's")
     return factor
 
 

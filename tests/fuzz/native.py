@@ -1,0 +1,66 @@
+"""The targets in C: libFuzzer on what C itself checks, under AddressSanitizer and UBSan."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from tests.abi.conftest import COMPILE_ARGS, NOT_HERE, SOURCES
+
+__all__ = ["BUILD", "TARGETS", "build", "fuzz"]
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+BUILD = ROOT / "build" / "fuzz"
+C = ROOT / "alsamm" / "_c"
+
+TARGETS = {"convert": 2500, "card": 600}
+"""And the longest input, in bytes."""
+
+CHECKS = "address,undefined,float-cast-overflow"
+FLAGS = [
+    *COMPILE_ARGS, "-O1", "-g", "-Werror", "-fno-sanitize-recover=all", f"-I{ROOT / 'tests' / 'abi' / 'include'}", f"-I{C}",
+]  # fmt: skip
+
+
+def build() -> None:
+    """Compile our C and the targets with clang."""
+    BUILD.mkdir(parents=True, exist_ok=True)
+
+    def compile_one(name: str) -> Path:
+        made = BUILD / f"{name}.o"
+        command = ["clang", *FLAGS, f"-fsanitize=fuzzer-no-link,{CHECKS}", "-c", C / name, "-o", made]
+        subprocess.run(command, check=True)
+        return made
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        objects = list(pool.map(compile_one, (name for name in SOURCES if name not in NOT_HERE)))
+    for target in TARGETS:
+        command = ["clang", *FLAGS, f"-fsanitize=fuzzer,{CHECKS}", "-pthread", "-o", BUILD / target]
+        subprocess.run([*command, HERE / f"{target}.c", *objects], check=True)
+
+
+def fuzz(target: str, seconds: int) -> dict[str, int | str]:
+    """Run one target, first over its committed corpus. ``found`` is the input that broke it, or empty."""
+    grown, found = BUILD / f"{target}.corpus", BUILD / f"{target}.found"
+    grown.mkdir(exist_ok=True)
+    found.mkdir(exist_ok=True)
+    before = set(found.iterdir())
+    done = subprocess.run(
+        [BUILD / target, f"-max_total_time={seconds}", "-timeout=20", "-rss_limit_mb=3000", "-print_final_stats=1",
+         f"-max_len={TARGETS[target]}", f"-artifact_prefix={found}/", grown, HERE / "corpus" / target],
+        env={**os.environ, "ASAN_OPTIONS": "detect_leaks=0"}, stderr=subprocess.PIPE, text=True, check=False,
+    )  # fmt: skip
+    new = sorted(set(found.iterdir()) - before)
+    if done.returncode:
+        print(done.stderr[-6000:])
+    runs = re.search(r"number_of_executed_units: (\d+)", done.stderr)
+    edges = re.findall(r"cov: (\d+)", done.stderr)
+    return {
+        "runs": int(runs[1]) if runs else 0,
+        "edges": int(edges[-1]) if edges else 0,
+        "found": str(new[0]) if new else f"ended with {done.returncode}" if done.returncode else "",
+    }
