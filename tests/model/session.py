@@ -21,7 +21,7 @@ from tests.model.card import RATE, ModelCard, frames_of, samples
 from tests.model.kernel import Frames, Refused, Stream, Traits
 from tests.model.ring import Account, Argument, Full, ModelRing, Overwritten
 
-__all__ = ["CHANNELS", "Plan", "Session", "Side"]
+__all__ = ["CHANNELS", "Plan", "Session", "Side", "expected_outcome", "real_outcome"]
 
 CHANNELS = 2
 FORMAT = Format.U32_LE  # whose silence is not zeros
@@ -72,11 +72,14 @@ class Side:
         """The last sixteen."""
         return [Account(i.kind, i.frame, i.resumed, i.lost, i.silence) for i in self.ring.interruptions]
 
+    @property
+    def xrun(self) -> type[errors.XrunError]:
+        return errors.Overrun if self.way is Direction.CAPTURE else errors.Underrun
+
     def meaning(self, number: int) -> _Outcome:
         """What an errno is raised as."""
-        xrun = errors.Overrun if self.way is Direction.CAPTURE else errors.Underrun
         kinds: dict[int, tuple[type[BaseException], int | None]] = {
-            errno.EPIPE: (xrun, errno.EPIPE),
+            errno.EPIPE: (self.xrun, errno.EPIPE),
             errno.ESTRPIPE: (errors.SuspendedError, errno.ESTRPIPE),
             errno.ENODEV: (errors.DeviceLostError, errno.ENODEV),
             errno.EBADFD: (errors.StateError, None),
@@ -89,6 +92,7 @@ class Side:
 class Session:
     """``figures`` counts what was done, by kind."""
 
+    dtype = FORMAT.dtype
     figures: Counter[str] = Counter()  # noqa: RUF012 -- of all sessions of a run
 
     def __init__(self, plan: Plan) -> None:
@@ -122,6 +126,11 @@ class Session:
             side.pcm.close()
         self.card.close()
 
+    @staticmethod
+    def encode(frames: Frames) -> np.ndarray[Any, Any]:
+        """As the ring's samples."""
+        return samples(frames, CHANNELS)
+
     def new_frames(self, count: int) -> Frames:
         self.written += count
         return np.arange(self.written - count + 1, self.written + 1)
@@ -130,29 +139,10 @@ class Session:
 
     def both(self, side: Side, expected: Callable[[], Any], real: Callable[[], Any]) -> Any:
         """Make a call of the model and the real one; both must give or raise the same. Gives it, or None."""
-        want, value = self._expect(side, expected)
-        try:
-            got: _Outcome = ("gives", real())
-        except (errors.AlsaError, TimeoutError) as error:
-            got = (type(error), getattr(error, "errno", None))
+        want, value = expected_outcome(side, expected)
+        got = real_outcome(real)
         assert _same(want, got), f"the model: {want}; alsamm: {got}"
         return value
-
-    @staticmethod
-    def _expect(side: Side, expected: Callable[[], Any]) -> tuple[_Outcome, Any]:
-        try:
-            value = expected()
-        except Refused as refused:
-            return side.meaning(refused.errno), None
-        except Argument:
-            return (errors.ArgumentError, None), None
-        except Full:
-            return (errors.StateError, None), None
-        except Overwritten:
-            return (errors.Overrun, errno.EPIPE), None
-        except TimeoutError:
-            return (TimeoutError, None), None
-        return ("gives", value), value
 
     def compare(self) -> None:
         """The kernel's side by the card's own account, and all that was played."""
@@ -204,6 +194,30 @@ class Session:
             if side.model.status_mapped:
                 assert ring.state is State.DISCONNECTED
                 assert ring.hw_ptr == side.stream.hw_ptr
+
+
+def real_outcome(real: Callable[[], Any]) -> _Outcome:
+    try:
+        return "gives", real()
+    except (errors.AlsaError, TimeoutError) as error:
+        return type(error), getattr(error, "errno", None)
+
+
+def expected_outcome(side: Side, expected: Callable[[], Any]) -> tuple[_Outcome, Any]:
+    """What the model's answer is raised or given as, and what it gives."""
+    try:
+        value = expected()
+    except Refused as refused:
+        return side.meaning(refused.errno), None
+    except Argument:
+        return (errors.ArgumentError, None), None
+    except Full:
+        return (errors.StateError, None), None
+    except Overwritten:
+        return (errors.Overrun, errno.EPIPE), None
+    except TimeoutError:
+        return (TimeoutError, None), None
+    return ("gives", value), value
 
 
 def _same(want: _Outcome, got: _Outcome) -> bool:

@@ -134,6 +134,7 @@ def software(transport: str, seconds: int, first_frame: int, *, faults: bool) ->
         "wraps of the pointers": listener.frames // BOUNDARY,
         "faults": faulted,
         "reported lost": ledger.out.stats.lost + mic.stats.lost,
+        "moved unseen when it stopped": doubt + ledger.doubt,
         "never heard": sum(end - begin for begin, end in listener.missing),
         **grown,
     }
