@@ -75,6 +75,10 @@ class AsyncStream(Generic[_S]):
             if who[0] < 0:
                 raise TimeoutError(f"{stream.device}: the card stands still")
             stream.pcm.poll_revents([who])  # alsa-lib's plugins must be told, before they look at what there is
+        except OSError as error:  # EBADF of the loop's selector: another thread was quicker
+            if not stream.closed:
+                raise
+            raise errors.ClosedError(f"{stream.device}: closed while a task waited") from error
         finally:
             alarm.cancel()
             self._unwatch(loop)

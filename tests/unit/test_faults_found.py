@@ -114,6 +114,21 @@ def test_so_does_closing_it_in_another_thread(card: sim.Card) -> None:
     asyncio.run(asyncio.wait_for(work(), 20))
 
 
+def test_a_wait_that_begins_on_a_number_that_was_just_closed(card: sim.Card) -> None:
+    """Another thread closes between the look at the descriptors and the loop's own."""
+
+    async def work() -> None:
+        stream = alsamm.capture(card.device, channels=1, period_size=48_000, buffer_size=192_000)
+        mic = await stream.__aenter__()
+        descriptors = stream.pcm.poll_descriptors()
+        stream.start()
+        stream.pcm.poll_descriptors = lambda: stream.close() or descriptors  # type: ignore[method-assign, func-returns-value]
+        with pytest.raises(alsamm.ClosedError):
+            await mic.ready()
+
+    asyncio.run(asyncio.wait_for(work(), 20))
+
+
 SIZES: dict[str, Any] = {"format": "S16_LE", "period_size": 480, "buffer_size": 4_800}
 
 
