@@ -9,7 +9,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -132,8 +132,9 @@ def test_a_wait_that_begins_on_a_number_that_was_just_closed(card: sim.Card) -> 
 SIZES: dict[str, Any] = {"format": "S16_LE", "period_size": 480, "buffer_size": 4_800}
 
 
+@pytest.mark.parametrize("end", ["close", "abort"])
 @pytest.mark.parametrize("whose", ["Python", "C"])
-def test_close_does_not_wait_for_ever_for_a_callback_that_does_not_return(card: sim.Card, whose: str) -> None:
+def test_close_does_not_wait_for_ever_for_a_callback_that_does_not_return(card: sim.Card, whose: str, end: str) -> None:
     free, inside = threading.Event(), threading.Event()
 
     def block(*_: object) -> None:
@@ -149,7 +150,7 @@ def test_close_does_not_wait_for_ever_for_a_callback_that_does_not_return(card: 
     stream.start()
     while not (inside.is_set() or user[1] == 1):
         time.sleep(0.01)
-    closing = threading.Thread(target=lambda: _raises_timeout(stream, raised), daemon=True)
+    closing = threading.Thread(target=lambda: _raises_timeout(getattr(stream, end), raised), daemon=True)
     raised: list[BaseException] = []
     closing.start()
     closing.join(10)
@@ -158,15 +159,14 @@ def test_close_does_not_wait_for_ever_for_a_callback_that_does_not_return(card: 
     user[1] = 2
     closing.join()
     assert not hangs
-    assert "does not return" in str(raised[0])
     assert isinstance(raised[0], TimeoutError)
     stream.close()  # it has returned meanwhile
     alsamm.PCM(card.device, "playback").close()
 
 
-def _raises_timeout(stream: alsamm.Stream, raised: list[BaseException]) -> None:
+def _raises_timeout(call: Callable[[], None], raised: list[BaseException]) -> None:
     try:
-        stream.close()
+        call()
     except BaseException as error:  # noqa: BLE001 -- what the case is about
         raised.append(error)
 
