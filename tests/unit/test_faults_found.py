@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import selectors
 import subprocess
 import sys
 import tempfile
@@ -275,3 +276,49 @@ def test_the_number_of_a_ring_that_is_closed_beside_c_is_nobody_elses_until_c_is
     assert isinstance(ended[0], alsamm.ClosedError)
     for fd in taken:
         os.close(fd)
+
+
+class Stopped(selectors.DefaultSelector):
+    """As epoll after kill -STOP and -CONT: EINTR, and no time left in which to look at what is ready."""
+
+    for_seconds = 0.0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        seconds, self.for_seconds = self.for_seconds, 0.0
+        if seconds:
+            time.sleep(seconds)
+            return []
+        ready: list[tuple[selectors.SelectorKey, int]] = super().select(timeout)
+        return ready
+
+
+def test_a_loop_that_was_stopped_for_longer_than_a_card_may_stand_still(card: sim.Card) -> None:
+    selector = Stopped()
+
+    async def work() -> None:
+        async with alsamm.playback(card.device, **SIZES) as out:
+            await out.write(np.zeros((4_800, 2), "<i2"))
+            asyncio.get_running_loop().call_soon(setattr, selector, "for_seconds", 1.6)
+            await out.write(np.zeros((9_600, 2), "<i2"))
+            assert out.stream.stats.xruns == 1
+
+    loop = asyncio.SelectorEventLoop(selector)
+    try:
+        loop.run_until_complete(asyncio.wait_for(work(), 20))
+    finally:
+        loop.close()
+
+
+def test_a_write_by_calls_that_was_stopped_for_as_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    by_calls = sim.Card("calls", clock="realtime", accesses=["RW_INTERLEAVED"])
+    with by_calls, alsamm.playback(by_calls.device, **SIZES) as out:
+        wait = out.pcm.wait
+
+        def stopped(timeout: float) -> None:
+            monkeypatch.undo()
+            time.sleep(1.6)
+            wait(timeout)
+
+        monkeypatch.setattr(out.pcm, "wait", stopped)
+        assert out.write(np.zeros((14_400, 2), "<i2")) == 14_400
+        assert out.stats.xruns == 1
