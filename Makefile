@@ -84,8 +84,8 @@ FAULTS := $(shell echo $(filter-out %_suspend.py,$(wildcard tests/kernel/test_fa
 SUSPEND := tests/kernel/test_faults_suspend.py
 
 lab-faults: $(VENV)/.lab
-	$(LAB) --arch amd64 --kernel 6.1 --devices aloop,hda,usb,dummy --tests $(FAULTS)
-	$(LAB) --arch amd64 --kernel 6.1 --devices aloop,hda --sleeps --tests $(SUSPEND)
+	$(LAB) --arch amd64 --kernel 6.1 --devices aloop,hda,usb,dummy --tests $(FAULTS) $(FIGURES)
+	$(LAB) --arch amd64 --kernel 6.1 --devices aloop,hda --sleeps --tests $(SUSPEND),--table=faults-suspend $(FIGURES)
 
 # The outcomes are written to docs/reliability, a table for each kernel.
 faults: $(VENV)/.lab

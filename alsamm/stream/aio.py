@@ -63,7 +63,9 @@ class AsyncStream(Generic[_S]):
         descriptors = stream.pcm.poll_descriptors()
         woken = self._woken = loop.create_future()
         # Not wait_for, which until Python 3.12 forgets that it was cancelled if it is woken at the same time.
-        alarm = loop.call_later(seconds, _wake, woken, -1, 0)
+        # By way of one more turn of the loop, which looks at the descriptors first: a process that was stopped has no
+        # time left when it goes on, whatever the card has to tell.
+        alarm = loop.call_later(seconds, loop.call_later, 0, _wake, woken, -1, 0)
         try:
             for fd, events in descriptors:
                 self._watched.append(fd)
@@ -75,6 +77,10 @@ class AsyncStream(Generic[_S]):
             if who[0] < 0:
                 raise TimeoutError(f"{stream.device}: the card stands still")
             stream.pcm.poll_revents([who])  # alsa-lib's plugins must be told, before they look at what there is
+        except OSError as error:  # EBADF of the loop's selector: another thread was quicker
+            if not stream.closed:
+                raise
+            raise errors.ClosedError(f"{stream.device}: closed while a task waited") from error
         finally:
             alarm.cancel()
             self._unwatch(loop)

@@ -192,13 +192,13 @@ class CallIO(CallTimeline):
         """Move every frame, waiting as long as the card moves, and no longer than the timeout."""
         limit = None if timeout is None else time.monotonic() + seconds_of(timeout)
         moved_at = time.monotonic()
-        woken = False
+        woken = recovered = False
         while True:
             try:
                 with self._closable():
                     moved = self._move(block)
                 if moved:
-                    moved_at = time.monotonic()
+                    moved_at, recovered = time.monotonic(), False
                 if self._done == len(block):
                     return len(block)
                 if self.state is State.PREPARED:
@@ -217,6 +217,8 @@ class CallIO(CallTimeline):
             except (errors.XrunError, errors.SuspendedError):
                 if not recover:
                     raise
+                if not recovered:  # a card that stops again before anything moved stands still
+                    moved_at, recovered = time.monotonic(), True
                 self.recover(self._time_left(block, timeout, limit, moved_at))
                 woken = False
 

@@ -153,8 +153,11 @@ class Stream:
         self._end(Asked.STOP, timeout)
 
     def abort(self) -> None:
-        """Stop at once. Else as ``stop``."""
-        self._end(Asked.ABORT, None)
+        """Stop at once. Else as ``stop``.
+
+        Raises TimeoutError where the callback does not return for a buffer's time and a second: nobody can end it.
+        """
+        self._end(Asked.ABORT, patience_of(self._loop.stream))
 
     def wait(self, timeout: float | None = None) -> None:
         """Wait until it has ended by itself. ``timeout``, seconds: TimeoutError, and nothing has changed.
@@ -170,8 +173,7 @@ class Stream:
     def close(self) -> None:
         """Stop at once and close; twice is harmless. Else as ``abort``.
 
-        Raises TimeoutError where the callback does not return for a buffer's time and a second: it cannot be ended, and
-        the device stays open until it returns. ``close`` may be called again then.
+        After its TimeoutError the device stays open until the callback returns; then ``close`` may be called again.
         """
         if (error := self._close()) is not None:
             raise error

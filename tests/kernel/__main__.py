@@ -57,7 +57,7 @@ def _suite(tests: str, expression: str | None, *, sleeps: bool) -> str:
     words = [
         f'exec "$LAB_PYTHON" -m pytest {" ".join(map(shlex.quote, tests.split(",")))} --devices="$LAB_DEVICES"',
         # After a sleep no file can be opened, be it a source for a traceback.
-        "--tb=no -rfE" if sleeps else '--junitxml="$ALSAMM_LAB_RESULTS/contract.xml"',
+        "--tb=line -rfE" if sleeps else '--junitxml="$ALSAMM_LAB_RESULTS/contract.xml"',
         "-v --color=no -p no:cacheprovider",
         f"-o faulthandler_timeout={_STILL_AFTER}",
     ]

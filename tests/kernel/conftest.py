@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from tests.kernel.faultroads import ROADS
 from tests.reliability import figures
 
 Facts = dict[str, Any]
+_STATUS = pytest.StashKey[int]()
 _THIN = 7
 """Of the faults' cases every so manieth is run without an option. No multiple of how many roads, phases or devices
 there are, so that in turn each of them meets some fault, and each fault some road."""
@@ -27,6 +29,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--each-fault", action="store_true", help="each fault on the devices that it means most on")
     parser.addoption("--all-faults", action="store_true", help="each fault on every device")
     parser.addoption("--table", default="faults", help="the name of the table of faults that is kept")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """A guest that has slept: its root answers nobody, so that no process that has a file of it open can even end."""
+    if os.environ.get("LAB_SLEEPS"):
+        print(f"lab: status {int(config.stash[_STATUS])}", flush=True)
+        Path("/proc/sysrq-trigger").write_text("o")
+        time.sleep(60)
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    session.config.stash[_STATUS] = exitstatus
 
 
 def _devices(config: pytest.Config) -> dict[str, Facts]:
@@ -96,6 +110,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     """Keep the table of what happened; a guest that has slept can only say it."""
     if not faultkit.ROWS:
         return
-    path = figures.keep(str(config.getoption("--table")), "make faults", {"cases": len(faultkit.ROWS)}, faultkit.ROWS)
+    command = "make faults" if config.getoption("--all-faults") else "make lab-faults FIGURES=--figures"
+    path = figures.keep(str(config.getoption("--table")), command, {"cases": len(faultkit.ROWS)}, faultkit.ROWS)
     if os.environ.get("LAB_SLEEPS"):
         terminalreporter.write_line(f"lab: figures {path.name} {json.dumps(json.loads(path.read_text()))}")

@@ -8,12 +8,8 @@ lab=$results/lab
 say() { echo "lab: $*"; }
 
 finish() {
-    if [ -n "$LAB_SLEEPS" ]; then
-        say "status $1" # by the channel: a 9p that was suspended answers nobody any more, and no program can be started
-    else
-        echo "$1" >"$results/status.new" && mv "$results/status.new" "$results/status"
-        sync
-    fi
+    echo "$1" >"$results/status.new" && mv "$results/status.new" "$results/status"
+    sync
     echo o >/proc/sysrq-trigger
     while :; do sleep 1; done
 }

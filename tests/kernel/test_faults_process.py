@@ -92,10 +92,11 @@ def test_stopped_for_two_seconds(place: Place, road: str) -> None:
         made = Course(place, road)
         made.begin()
         os.write(tell, b"plays")
-        until(lambda: made.road.io.xruns > 0, "an xrun")
-        made.goes_on()
-        made.check_numbers()
-        os.write(tell, f"{made.road.io.xruns}".encode())
+        until(lambda: made.road.io.xruns > 0 or made.ended.is_set(), "an xrun")
+        if made.error is None:
+            made.goes_on()
+            made.check_numbers()
+        os.write(tell, f"{made.road.io.xruns} {type(made.error).__name__}".encode())
 
     child, hear = fork(play)
     with os.fdopen(hear, "rb", buffering=0) as told:
@@ -106,8 +107,13 @@ def test_stopped_for_two_seconds(place: Place, road: str) -> None:
         os.kill(child, signal.SIGCONT)
         said = told.read(1000).decode()
     os.waitpid(child, 0)
-    assert said == "1", said
-    keep_row("stopped for 2 s", road, place.name, "goes on, 1 xrun", (time.monotonic() - moment) / BUFFER_SECONDS)
+    after = (time.monotonic() - moment) / BUFFER_SECONDS
+    if road == "reserve":  # a ring of one's own tells, and leaves it to its owner
+        assert said == "0 Underrun", said
+        keep_row("stopped for 2 s", road, place.name, "Underrun", after)
+    else:
+        assert said == "1 NoneType", said
+        keep_row("stopped for 2 s", road, place.name, "goes on, 1 xrun", after)
     place.is_free()
 
 
@@ -320,9 +326,9 @@ def test_not_allowed(place: Place, road: str) -> None:
         os.setuid(NOBODY)
         try:
             ROADS[road](place.pcm("playback"), "playback")
-        except alsamm.DeviceAccessError as error:
-            return f"DeviceAccessError {isinstance(error, PermissionError)}"
+        except alsamm.DeviceAccessError:
+            return "DeviceAccessError"
         return "opened"
 
-    assert told_by(work) == "DeviceAccessError True"
+    assert told_by(work) == "DeviceAccessError"
     keep_row("not allowed", road, place.name, "DeviceAccessError", 0)

@@ -41,7 +41,7 @@ __all__ = [
     "test_starved_before_the_start",
 ]
 
-HERE = ("mapped", "periods", "asyncio", "C callback")
+HERE = ("mapped", "asyncio", "C callback")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
