@@ -17,9 +17,10 @@ import alsamm
 from alsamm import errors, sim
 from alsamm._c import ffi, lib
 from alsamm.enums import Access, Direction, Format, State
+from tests.model.blocking import ModelRing
 from tests.model.card import RATE, ModelCard, frames_of, samples
 from tests.model.kernel import Frames, Refused, Stream, Traits
-from tests.model.ring import Account, Argument, Full, ModelRing, Overwritten
+from tests.model.ring import Account, Argument, Full, Overwritten
 
 __all__ = ["CHANNELS", "Plan", "Session", "Side", "expected_outcome", "real_outcome"]
 
