@@ -198,7 +198,7 @@ class BaseRing:
         if self.avail > self.stream.traits.buffer:
             raise Overwritten
         frames = min(frames, self.avail)
-        taken = self.stream.ring[self._place(frames)].copy()
+        taken: Frames = self.stream.ring[self._place(frames)].copy()
         self.ask_if_full()
         if self.avail > self.stream.traits.buffer:
             raise Overwritten

@@ -41,6 +41,8 @@ class Plan:
     refuse_control: bool = False
     force_sync_ptr: bool = False
     loop: bool = False
+    unplugged: bool = False
+    """At the end."""
 
     @property
     def transports(self) -> tuple[bool, bool]:
@@ -122,6 +124,8 @@ class Session:
         self.compare()
 
     def close(self) -> None:
+        if self.plan.unplugged:
+            self._unplug()
         for side in self.sides:
             side.ring.close()
             side.pcm.close()
@@ -178,8 +182,9 @@ class Session:
         raw = os.pread(tape.fd, tape.bytes - self.compared * size, self.compared * size)
         return frames_of(np.frombuffer(raw, FORMAT.dtype).reshape(-1, CHANNELS))
 
-    def unplug(self) -> None:
-        """The end: rules A6 and C13."""
+    def _unplug(self) -> None:
+        """Rules A6 and C13."""
+        self.figures["fault unplug"] += 1
         self.card.unplug()
         self.model.unplug()
         for side in self.sides:
