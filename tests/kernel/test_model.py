@@ -31,7 +31,7 @@ def test_the_kernel_does_what_the_model_does(device: dict[str, Any], force_sync_
         max_examples=-(-STEPS // IN_ONE),
         deadline=None,
         database=None,
-        suppress_health_check=list(HealthCheck),
+        suppress_health_check=(HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example),
         phases=(Phase.generate,),  # time is real: what failed may not fail again
     )
     @given(st.lists(_operations, min_size=IN_ONE, max_size=IN_ONE))

@@ -69,14 +69,10 @@ class RealStream(Stream):
 
 
 class RealSide(Side):
-    stream: RealStream
-
     def __init__(self, plan: Plan, names: dict[str, str], model: ModelCard, way: Direction) -> None:
         self.way, self.plan, self.model_card = way, plan, model
         self.pcm = alsamm.PCM(f"{names[str(way)]},SUBDEV=0", way)
-        stream = model.streams[way]
-        assert isinstance(stream, RealStream)
-        self.stream = stream
+        self.stream = model.streams[way]
         self.proc = _proc_folder(self.pcm)
         hw = self.pcm.setup(
             access=Access.MMAP_INTERLEAVED,
@@ -89,6 +85,11 @@ class RealSide(Side):
         traits = Traits(PERIOD, BUFFER, self.pcm.geometry().boundary, pause=hw.can_pause, resume=hw.can_resume)
         self.stream.traits = traits
         self.map()
+
+    @property
+    def moving(self) -> RealStream:
+        assert isinstance(self.stream, RealStream)
+        return self.stream
 
     @property
     def now(self) -> alsamm.SyncPtrStatus:
@@ -164,7 +165,9 @@ class RealSession:
             within = 2 * BUFFER if self.stopped_within else 0
             if within or operation[0] in ("appl_ptr", "sync_ptr") or len(side.stream.group) > 1:
                 assert (frame - side.model.frame) % boundary <= within
+                side.ring.set_frame(frame % BUFFER)  # so that a few such jumps do not add up to 2^63
                 side.take_anchor()
+                frame = side.ring.frame
             assert frame == side.model.frame, f"the number of {side.way}: {frame}, the model {side.model.frame}"
 
     # ---- the model's two answers ----
@@ -181,9 +184,9 @@ class RealSession:
         for place in range(5):
             self._restore(saved)
             for one, then in zip(self.sides, (before, after, after, after, before)[place], strict=True):
-                one.stream.told = one.stream.hw_ptr if then.state in (State.PREPARED, State.SETUP) else then.hw_ptr
+                one.moving.told = one.stream.hw_ptr if then.state in (State.PREPARED, State.SETUP) else then.hw_ptr
                 if place == 2:
-                    one.stream.told = one.stream.end
+                    one.moving.told = one.moving.end
                 elif place == 3 and one.stream.running:  # an interrupt told before the call looked
                     one.stream.ask()
                 elif (
