@@ -184,7 +184,9 @@ class RealSession:
         for place in range(5):
             self._restore(saved)
             for one, then in zip(self.sides, (before, after, after, after, before)[place], strict=True):
-                one.moving.told = one.stream.hw_ptr if then.state in (State.PREPARED, State.SETUP) else then.hw_ptr
+                one.moving.told = one.stream.hw_ptr
+                if (then.hw_ptr - one.stream.hw_ptr) % one.stream.traits.boundary < one.stream.traits.boundary // 2:
+                    one.moving.told = then.hw_ptr  # else this very call began it anew
                 if place == 2:
                     one.moving.told = one.moving.end
                 elif place == 3 and one.stream.running:  # an interrupt told before the call looked
