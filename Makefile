@@ -4,6 +4,8 @@
 # make bench   what calls cost against other ways of doing the same: a table, and docs/benchmarks
 # make bench-kernel   CPU time of a second of sound on real drivers, beside other players: docs/benchmarks/kernel.md
 # make docs    the documentation as a site: build/docs/index.html
+# make model  the rings beside a model of the kernel in Python: 100,000 random steps, and some on real drivers
+# make soak   hours of sound whose every frame is known, on software cards and on the lab's aloop
 # They install what they need: Debian packages (asking for root only for that) and a virtualenv in .venv.
 
 PYTHON ?= python3
@@ -14,7 +16,7 @@ SOUND ?= /usr/share/sounds/alsa/Front_Center.wav
 WORKERS ?= 4 # more than cores: most cases wait
 C_SOURCES := $(wildcard alsamm/_c/*.c alsamm/_c/*.h alsamm/_c/*.cdef) build_ffi.py setup.py pyproject.toml
 
-.PHONY: demo test check check-c docs peers unit wheel packages bench bench-kernel lab lab-6.1 lab-6.12 lab-arm64 lab-busy lab-faults faults clean
+.PHONY: demo test check check-c docs peers unit wheel packages bench bench-kernel model soak soak-software soak-aloop lab lab-6.1 lab-6.12 lab-arm64 lab-busy lab-faults faults clean
 
 demo: $(VENV)/.built
 	$(BIN)/python -m alsamm demo $(SOUND)
@@ -56,6 +58,24 @@ bench: $(VENV)/.checkers
 bench-kernel: $(VENV)/.lab
 	$(BIN)/python -m tests.bench.kernel
 
+# Both write to docs/reliability. STEPS and SOAK (seconds of sound) for shorter runs.
+STEPS ?= 100000
+SOAK ?= 3600
+SOAK_ALOOP ?= 1800
+
+model: $(VENV)/.lab
+	$(BIN)/python -m tests.model --steps $(STEPS)
+	$(LAB) --devices aloop,dummy --timeout 3600 --shell-command 'ALSAMM_MODEL_STEPS=2000 "$$LAB_PYTHON" -m pytest tests/kernel/test_model.py --devices="$$LAB_DEVICES" -q -p no:cacheprovider'
+
+soak: soak-software soak-aloop
+
+soak-software: $(VENV)/.checkers
+	$(BIN)/python -m tests.reliability.soak --seconds $(SOAK)
+
+# Time that counts instructions leaps while the guest idles: half an hour of the kernel's own time, in minutes of ours.
+soak-aloop: $(VENV)/.lab
+	$(BIN)/python -m tests.reliability.soak_lab $(SOAK_ALOOP)
+
 # Real kernels: snd-dummy, aloop, HDA, AC'97, ES1370, USB on amd64; aloop, HDA, USB on arm64, where both pages are refused.
 lab: lab-6.1 lab-6.12 lab-arm64 lab-busy lab-faults
 
@@ -66,6 +86,7 @@ LAB_TESTS := tests/contract,tests/kernel/test_end_to_end.py
 lab-6.1: $(VENV)/.lab
 	$(LAB) --arch amd64 --kernel 6.1 --tests $(LAB_TESTS),tests/kernel/test_clock.py,$(LIMITS)
 	$(LAB) --arch amd64 --kernel 6.1 --devices aloop,hda,usb --tests tests/kernel/test_examples.py,tests/kernel/test_tools.py
+	$(LAB) --arch amd64 --kernel 6.1 --devices aloop,dummy --tests tests/kernel/test_model.py
 
 lab-6.12: $(VENV)/.lab
 	$(LAB) --arch amd64 --kernel 6.12 -k "not test_streams or aloop or usb"

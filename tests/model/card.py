@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from typing import Any
 
 import numpy as np
 
@@ -125,7 +126,7 @@ def samples(frames: Frames, channels: int) -> np.ndarray[tuple[int, int], np.dty
     return np.where(frames[:, None] == SILENCE, 1 << 31, value).astype(np.uint32)
 
 
-def frames_of(block: np.ndarray[tuple[int, ...], np.dtype[np.uint32]]) -> Frames:
+def frames_of(block: np.ndarray[Any, Any]) -> Frames:
     """The reverse; raises AssertionError where a frame's channels do not belong together."""
     channels = block.shape[1]
     first = block[:, 0].astype(np.int64)

@@ -1,6 +1,6 @@
 """A PCM substream as docs/kernel-rules.md tells it, in unbounded integers: no C, no memory, no clock.
 
-Written from the rules, beside the software card's C and not from it. A frame is an integer: its number, SILENCE, or ZERO.
+Written from the rules, beside the software card's C and not from it. A frame is an integer: a number, SILENCE or ZERO.
 """
 
 from __future__ import annotations

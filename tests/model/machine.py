@@ -41,6 +41,7 @@ def plans(draw: st.DrawFn) -> Plan:
         refuse_control=draw(flag),
         force_sync_ptr=draw(seldom),
         loop=draw(flag),
+        unplugged=draw(seldom),
     )
 
 

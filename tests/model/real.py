@@ -1,8 +1,9 @@
-"""The same operations on a real kernel, whose time nobody holds: what the card did meanwhile is asked, and fed to the model.
+"""The same operations on a real kernel, whose time nobody holds: what the card did meanwhile is fed to the model.
 
-Before and after a call SYNC_PTR tells state and pointers. The call's outcome must be the one that the rules give for the card
-where it was before, or where it was after; a number may lie between the two. What time alone may change, hw_ptr and the state,
-must then follow from it (rules H3, G2, J3); what it may not, appl_ptr and avail_min, must be the model's.
+Before and after a call SYNC_PTR tells state and pointers. Its outcome must be the one that the rules give for the
+card where it was before, where it was after, or where it stopped in between; a number may lie between them. What time
+alone may change, hw_ptr and the state, must then follow from it (rules H3, G2, J3); what it may not, appl_ptr and
+avail_min, must be the model's.
 """
 
 from __future__ import annotations
@@ -31,7 +32,10 @@ PERIOD, BUFFER, RATE = 1024, 8 * 1024, 48_000
 _NOT_HERE = {"advance", "loop", "look", "pages", "wait", "write_all", "fill", "drain", "reset"}
 """They need the card's time in our hand, or look at pointers that move."""
 REAL_OPERATIONS = [
-    name for name, (weight, _) in OPERATIONS.items() for _ in range(weight) if name not in _NOT_HERE and "fault" not in name
+    name
+    for name, (weight, _) in OPERATIONS.items()
+    for _ in range(weight)
+    if name not in _NOT_HERE and "fault" not in name
 ]
 _Outcome = tuple[Any, ...]
 
@@ -57,7 +61,9 @@ class RealStream(Stream):
         del interrupt
         if self.told == self.hw_ptr:
             return 0
-        assert (self.told - self.hw_ptr) % self.traits.boundary < self.traits.boundary // 2, "hw_ptr went back (rule H3)"
+        assert (self.told - self.hw_ptr) % self.traits.boundary < self.traits.boundary // 2, (
+            "hw_ptr went back (rule H3)"
+        )
         self.hw_ptr = self.told
         return self.judge()
 
@@ -81,8 +87,18 @@ class RealSide(Side):
         self.map()
 
     @property
+    def moving(self) -> RealStream:
+        assert isinstance(self.stream, RealStream)
+        return self.stream
+
+    @property
     def now(self) -> alsamm.SyncPtrStatus:
         return alsamm.SyncPtrStatus.sync_ptr(self.pcm.kernel_fd())
+
+    def take_anchor(self) -> None:
+        """Count on from where the ring does: by how much the card moved in between nobody knows."""
+        anchor = self.ring._ring.anchor
+        self.model.anchor = int(anchor.frame), int(anchor.pointer)
 
 
 def _proc_folder(pcm: alsamm.PCM) -> Path:
@@ -109,7 +125,9 @@ class RealSession:
         self.model = ModelCard(traits, loop=False)
         self.model.streams = (RealStream(False, traits), RealStream(True, traits))
         self.card = _NoFaults()
-        self.sides = [RealSide(self.plan, names, self.model, way) for way in (Direction.PLAYBACK, Direction.CAPTURE)]
+        self.sides: list[RealSide] = [
+            RealSide(self.plan, names, self.model, way) for way in (Direction.PLAYBACK, Direction.CAPTURE)
+        ]
         self.plan = Plan(self.sides[0].stream.traits, force_sync_ptr=force_sync_ptr)
         self.figures: Counter[str] = Counter()
         self.ran: list[Stream] = []
@@ -135,7 +153,7 @@ class RealSession:
     def perform(self, operation: Operation, pause: float) -> None:
         """One operation, then some time."""
         self.stopped_within = False
-        perform(self, operation)  # type: ignore[arg-type]
+        perform(self, operation)
         self.figures["steps"] += 1
         time.sleep(pause)
         self._see(self._now())
@@ -147,12 +165,14 @@ class RealSession:
             within = 2 * BUFFER if self.stopped_within else 0
             if within or operation[0] in ("appl_ptr", "sync_ptr") or len(side.stream.group) > 1:
                 assert (frame - side.model.frame) % boundary <= within
-                side.model.anchor = frame, side.stream.appl_ptr
+                side.ring.set_frame(frame % BUFFER)  # so that a few such jumps do not add up to 2^63
+                side.take_anchor()
+                frame = side.ring.frame
             assert frame == side.model.frame, f"the number of {side.way}: {frame}, the model {side.model.frame}"
 
     # ---- the model's two answers ----
 
-    def both(self, side: Side, expected: Callable[[], Any], real: Callable[[], Any]) -> Any:
+    def both(self, side: RealSide, expected: Callable[[], Any], real: Callable[[], Any]) -> Any:
         before = self._now()
         self._see(before)
         self.ran = [one.stream for one in self.sides if one.stream.running]
@@ -164,12 +184,16 @@ class RealSession:
         for place in range(5):
             self._restore(saved)
             for one, then in zip(self.sides, (before, after, after, after, before)[place], strict=True):
-                one.stream.told = one.stream.hw_ptr if then.state in (State.PREPARED, State.SETUP) else then.hw_ptr
+                one.moving.told = one.stream.hw_ptr
+                if (then.hw_ptr - one.stream.hw_ptr) % one.stream.traits.boundary < one.stream.traits.boundary // 2:
+                    one.moving.told = then.hw_ptr  # else this very call began it anew
                 if place == 2:
-                    one.stream.told = one.stream.end
+                    one.moving.told = one.moving.end
                 elif place == 3 and one.stream.running:  # an interrupt told before the call looked
                     one.stream.ask()
-                elif place == 4 and one.stream.running and not one.model.mapped:  # an answer that was kept (decision 15)
+                elif (
+                    place == 4 and one.stream.running and not one.model.mapped
+                ):  # an answer that was kept (decision 15)
                     old = min(PERIOD + PERIOD // 2, one.stream.avail)  # of a page, and half a period
                     one.stream.hw_ptr = (one.stream.hw_ptr - old) % one.stream.traits.boundary
             want, value = expected_outcome(side, expected)
@@ -191,7 +215,7 @@ class RealSession:
             for one, now in zip(self.sides, after, strict=True):
                 one.stream.appl_ptr = now.appl_ptr
             assert (side.ring.frame - frame - side.stream.appl_ptr + appl_ptr) % boundary == 0, "a frame's number"
-            side.model.anchor = side.ring.frame, side.stream.appl_ptr
+            side.take_anchor()
         side.model.done = side.ring.frames_done
         self._see(after)
         self.ran = []
@@ -223,7 +247,9 @@ class RealSession:
     def _restore(self, saved: list[dict[str, Any]]) -> None:
         for one, fields in zip(self._objects(), saved, strict=True):
             one.__dict__.clear()
-            one.__dict__.update({name: copy.copy(v) if name in ("group", "accounts", "ring") else v for name, v in fields.items()})
+            one.__dict__.update(
+                {name: copy.copy(v) if name in ("group", "accounts", "ring") else v for name, v in fields.items()}
+            )
 
     # ---- what time did ----
 
@@ -278,7 +304,7 @@ def _plain(outcome: _Outcome) -> _Outcome:
 
 def _between(least: _Outcome, got: _Outcome, most: _Outcome) -> bool:
     if len({least[0], got[0], most[0]}) > 1:
-        return got in (least, most)
+        return bool(got in (least, most))
     return _number_between(least[1], got[1], most[1])
 
 
@@ -286,6 +312,5 @@ def _number_between(least: Any, got: Any, most: Any) -> bool:
     if isinstance(got, tuple):
         return all(_number_between(*three) for three in zip(least, got, most, strict=True))
     if isinstance(got, int) and not isinstance(got, State):
-        return min(least, most) <= got <= max(least, most)
-    return got in (least, most)
-
+        return bool(min(least, most) <= got <= max(least, most))
+    return bool(got in (least, most))

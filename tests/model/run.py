@@ -15,6 +15,6 @@ def careful(steps: int) -> settings:
         max_examples=-(-steps // STEPS_IN_ONE),
         stateful_step_count=STEPS_IN_ONE,
         deadline=None,
-        suppress_health_check=list(HealthCheck),
+        suppress_health_check=(HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example),
         phases=(Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink),
     )

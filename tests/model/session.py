@@ -17,9 +17,10 @@ import alsamm
 from alsamm import errors, sim
 from alsamm._c import ffi, lib
 from alsamm.enums import Access, Direction, Format, State
+from tests.model.blocking import ModelRing
 from tests.model.card import RATE, ModelCard, frames_of, samples
 from tests.model.kernel import Frames, Refused, Stream, Traits
-from tests.model.ring import Account, Argument, Full, ModelRing, Overwritten
+from tests.model.ring import Account, Argument, Full, Overwritten
 
 __all__ = ["CHANNELS", "Plan", "Session", "Side", "expected_outcome", "real_outcome"]
 
@@ -40,6 +41,8 @@ class Plan:
     refuse_control: bool = False
     force_sync_ptr: bool = False
     loop: bool = False
+    unplugged: bool = False
+    """At the end."""
 
     @property
     def transports(self) -> tuple[bool, bool]:
@@ -121,6 +124,8 @@ class Session:
         self.compare()
 
     def close(self) -> None:
+        if self.plan.unplugged:
+            self._unplug()
         for side in self.sides:
             side.ring.close()
             side.pcm.close()
@@ -177,8 +182,9 @@ class Session:
         raw = os.pread(tape.fd, tape.bytes - self.compared * size, self.compared * size)
         return frames_of(np.frombuffer(raw, FORMAT.dtype).reshape(-1, CHANNELS))
 
-    def unplug(self) -> None:
-        """The end: rules A6 and C13."""
+    def _unplug(self) -> None:
+        """Rules A6 and C13."""
+        self.figures["fault unplug"] += 1
         self.card.unplug()
         self.model.unplug()
         for side in self.sides:

@@ -1,4 +1,4 @@
-"""A ring whose positions go on, one by one, past 2^31 and 2^32 frames: no start near them, for hw_ptr has none (rule E9)."""
+"""A ring whose positions go on past 2^31 and 2^32 frames, from the first: hw_ptr has no other beginning (rule E9)."""
 
 from __future__ import annotations
 

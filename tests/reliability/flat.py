@@ -24,7 +24,7 @@ class Flat:
     def _now() -> tuple[int, int, int]:
         gc.collect()
         rss = int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE_KIB
-        return rss, len(os.listdir("/proc/self/fd")), sys.getallocatedblocks()
+        return rss, sum(1 for _ in Path("/proc/self/fd").iterdir()), sys.getallocatedblocks()
 
     def check(self, kept: int = 0) -> dict[str, int]:
         """How much more there is now; raises AssertionError where that is no noise.

@@ -1,7 +1,7 @@
-"""``python -m tests.reliability.soak``: hours of sound whose every frame is known, on software cards or the lab's aloop.
+"""``python -m tests.reliability.soak``: hours of sound whose every frame is known, on software cards or aloop.
 
-A frame's sample is its number, so that each one that was heard tells which it was. Nothing may be lost, repeated or out of
-its turn, but what an interruption reports. Figures go to docs/reliability.
+A frame's sample is its number, so that each one that was heard tells which it was. Nothing may be lost, repeated or out
+of its turn, but what an interruption reports. Figures go to docs/reliability.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from alsamm import sim
 from tests.reliability.far import past_two_to_the_32
 from tests.reliability.figures import keep
 from tests.reliability.flat import Flat
-from tests.unit.ledger import PlayLedger
+from tests.unit.ledger import PlayLedger, count_from
 
 __all__ = ["Listener"]
 
@@ -50,7 +50,11 @@ class Listener:
         self.frames += len(values)
         if not len(values):
             return
-        if values[0] == self.expected and values[-1] == self.expected + len(values) - 1 and (np.diff(values) == 1).all():
+        if (
+            values[0] == self.expected
+            and values[-1] == self.expected + len(values) - 1
+            and (np.diff(values) == 1).all()
+        ):
             self.expected += len(values)
             return
         self.silent += int((values == 0).sum())
@@ -107,7 +111,7 @@ def software(transport: str, seconds: int, first_frame: int, *, faults: bool) ->
         ) as mic,
     ):
         ledger = PlayLedger(card, PERIOD, BUFFER, first_frame=first_frame)
-        mic.ring.set_frame(first_frame)
+        count_from(mic.ring, first_frame)
         mic.start()
         total = seconds * RATE
         progress = Progress(f"software, {transport}{', faults' if faults else ''}", total)
@@ -193,11 +197,13 @@ def main() -> int:
         print(rows[-1], flush=True)
 
     if arguments.aloop:
-        name, command = "soak-aloop", f"make soak-lab SOAK={arguments.seconds}"
+        name, command = "soak-aloop", f"make soak-aloop SOAK_ALOOP={arguments.seconds}"
         row(f"aloop, {arguments.seconds} s", aloop(arguments.aloop, arguments.seconds))
     else:
-        name, command = "soak", f"make soak SOAK={arguments.seconds}"
-        for (transport, first_frame), faults in ((pair, f) for pair in zip(TRANSPORTS, FAR, strict=True) for f in (0, 1)):
+        name, command = "soak", f"make soak-software SOAK={arguments.seconds}"
+        for (transport, first_frame), faults in (
+            (pair, f) for pair in zip(TRANSPORTS, FAR, strict=True) for f in (0, 1)
+        ):
             row(
                 f"software, {transport}, from frame {first_frame:,}{', with faults' if faults else ''}",
                 software(transport, arguments.seconds, first_frame, faults=bool(faults)),

@@ -15,7 +15,7 @@ import alsamm
 from alsamm import sim
 from alsamm.enums import State
 
-__all__ = ["TROUBLES", "PlayLedger", "RecordLedger"]
+__all__ = ["TROUBLES", "PlayLedger", "RecordLedger", "count_from"]
 
 TROUBLES = ("nothing", "stall", "xrun", "suspend")
 
@@ -49,6 +49,11 @@ def went_on(what: alsamm.Interruption) -> bool:
     return what.kind == "suspend" and what.resumed == what.frame and not what.silence
 
 
+def count_from(ring: Any, first_frame: int) -> None:
+    """Let a stream's frames have numbers from here on (design decision 17)."""
+    ring.set_frame(first_frame)
+
+
 class PlayLedger(Ledger):
     side = "playback"
     WAYS = ("write", "write_available", "periods", "reserve")
@@ -66,8 +71,7 @@ class PlayLedger(Ledger):
             buffer_size=buffer_size,
             on_xrun=self.heard_of.append,
         )
-        if first_frame:
-            self.out.ring.set_frame(first_frame)
+        count_from(self.out.ring, first_frame)
 
     def write(self, how: str, frames: int) -> None:
         """By "periods" ``frames`` are as many periods."""
@@ -145,8 +149,7 @@ class RecordLedger(Ledger):
             buffer_size=buffer_size,
             on_xrun=self.heard_of.append,
         )
-        if first_frame:
-            self.mic.ring.set_frame(first_frame)
+        count_from(self.mic.ring, first_frame)
         card.feed(np.arange(1, fed, dtype="i4")[:, None])
         self.mic.start()
 
