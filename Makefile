@@ -11,7 +11,7 @@ LAB := $(BIN)/python -m tests.kernel
 SOUND ?= /usr/share/sounds/alsa/Front_Center.wav
 C_SOURCES := $(wildcard alsamm/_c/*.c alsamm/_c/*.h alsamm/_c/*.cdef) build_ffi.py setup.py pyproject.toml
 
-.PHONY: demo test check unit bench bench-kernel lab lab-6.1 lab-6.12 lab-arm64 lab-busy clean
+.PHONY: demo test check unit lifetimes parallel bench bench-kernel lab lab-6.1 lab-6.12 lab-arm64 lab-busy clean
 
 demo: $(VENV)/.built
 	$(BIN)/python -m alsamm demo $(SOUND)
@@ -25,6 +25,14 @@ check: $(VENV)/.checkers
 
 unit: $(VENV)/.checkers
 	$(BIN)/python -m pytest
+
+# 10,000 opens and closes with something going wrong: what they leave. Writes docs/reliability/lifetimes.json.
+lifetimes: $(VENV)/.checkers
+	$(BIN)/python -m tests.reliability.lifetimes
+
+# What may be called from several threads, each case in four at a time; with the GIL, which changes hands all the time.
+parallel: $(VENV)/.checkers
+	$(BIN)/python -m pytest --parallel-threads=4 --iterations=2 $(PARALLEL)
 
 # No card is needed. A missed target is told and fails nothing; BENCH="-k write" measures a part and writes no docs.
 bench: $(VENV)/.benches
