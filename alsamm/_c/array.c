@@ -5,7 +5,8 @@
  * call and an array may be resized, reshaped or retyped between two of them. numpy is not needed to compile this;
  * fast_array_fields lets direct/block_io.py compare once, before the first ring, what is read here with what numpy says.
  *
- * The caller holds the GIL and a reference to the array. */
+ * The caller holds the GIL and a reference to the array; while it is the block's the ring holds one too, so that what is
+ * asked of it later is asked of an array, whatever became of the caller's. */
 #include <Python.h>
 
 #include "direct.h"
@@ -76,12 +77,11 @@ static int describe(const struct alsamm_ring *ring, const struct array *array, s
     return 1;
 }
 
-/* Make an array the block that the next calls work on. 1: done; 0: it does not fit, Python finds out why; -EFAULT: it lies
- * in the ring itself. `array` is id() of an object of type ndarray or a subclass. */
-int fast_take(struct alsamm_ring *ring, uintptr_t array)
+int direct_take(struct alsamm_ring *ring, uintptr_t array, void **old)
 {
     struct alsamm_block block;
 
+    *old = ring->block.array;
     ring->block.array = NULL;
     ring->done = 0;
     if (!array || !ring->descr || !describe(ring, (const struct array *)array, &block))
@@ -89,9 +89,30 @@ int fast_take(struct alsamm_ring *ring, uintptr_t array)
     if (within_ring(ring, &block))
         return -EFAULT;
     block.array = (void *)array;
+    Py_INCREF((PyObject *)array);
     ring->takes++;
     ring->block = block;
     return 1;
+}
+
+void direct_forget(void *old)
+{
+    Py_XDECREF((PyObject *)old);
+}
+
+/* Make an array the block that the next calls work on. 1: done; 0: it does not fit, Python finds out why; -EFAULT: it lies
+ * in the ring itself. `array` is id() of an object of type ndarray or a subclass; 0: no array any more. */
+int fast_take(struct alsamm_ring *ring, uintptr_t array)
+{
+    void *old;
+    int taken = direct_enter(ring);
+
+    if (taken < 0)
+        return taken;
+    taken = direct_take(ring, array, &old);
+    direct_leave(ring);
+    direct_forget(old);
+    return taken;
 }
 
 /* Whether the array still is what fast_take saw. */

@@ -157,7 +157,7 @@ static unsigned long portion(const struct loop *loop, unsigned long frames, unsi
     return frames < ring->period_size ? frames : ring->period_size;
 }
 
-int alsamm_write_all(struct alsamm_ring *ring, int signal_fd, int timeout_ms)
+static int write_all(struct alsamm_ring *ring, int signal_fd, int timeout_ms)
 {
     struct loop loop = begin(ring, signal_fd, timeout_ms);
 
@@ -201,7 +201,7 @@ int alsamm_write_all(struct alsamm_ring *ring, int signal_fd, int timeout_ms)
     }
 }
 
-int alsamm_fill(struct alsamm_ring *ring, int signal_fd, int timeout_ms)
+static int fill(struct alsamm_ring *ring, int signal_fd, int timeout_ms)
 {
     struct loop loop = begin(ring, signal_fd, timeout_ms);
 
@@ -251,4 +251,26 @@ int alsamm_fill(struct alsamm_ring *ring, int signal_fd, int timeout_ms)
             return error;
     }
     return 0;
+}
+
+int alsamm_write_all(struct alsamm_ring *ring, int signal_fd, int timeout_ms)
+{
+    int error = direct_enter(ring);
+
+    if (error < 0)
+        return error;
+    error = write_all(ring, signal_fd, timeout_ms);
+    direct_leave(ring);
+    return error;
+}
+
+int alsamm_fill(struct alsamm_ring *ring, int signal_fd, int timeout_ms)
+{
+    int error = direct_enter(ring);
+
+    if (error < 0)
+        return error;
+    error = fill(ring, signal_fd, timeout_ms);
+    direct_leave(ring);
+    return error;
 }

@@ -41,7 +41,22 @@ int direct_set_appl_ptr(struct alsamm_ring *ring, unsigned long value);
  * answer will do. */
 int direct_look_around(struct alsamm_ring *ring, int fresh, int kept, struct view *now, unsigned long *avail_min);
 
-/* array.c: whether the block's array is what it was */
+/* The block is one caller's at a time: a ring has one owner, but who forgets that must not have samples copied by the length
+ * or the strides of another's array. */
+static inline int direct_enter(struct alsamm_ring *ring)
+{
+    return __atomic_exchange_n(&ring->in_use, 1, __ATOMIC_ACQUIRE) ? -EALREADY : 0;
+}
+
+static inline void direct_leave(struct alsamm_ring *ring)
+{
+    __atomic_store_n(&ring->in_use, 0, __ATOMIC_RELEASE);
+}
+
+/* array.c, entered: fast_take. The end of the array that was the block's may run anything of Python's, which may want the ring:
+ * so direct_forget comes after direct_leave. And whether the block's array is what it was. */
+int direct_take(struct alsamm_ring *ring, uintptr_t array, void **old);
+void direct_forget(void *old);
 int direct_block_holds(const struct alsamm_ring *ring);
 
 /* samples.c: frames of the block, from ring->done on, into the ring or out of it; the format's silence. At most the buffer. */

@@ -60,11 +60,22 @@ static long long ahead(const struct alsamm_ring *ring, unsigned long hw_ptr, uns
     return distance;
 }
 
+/* Whether what was read since the anchor had that version belongs together. */
+static int anchored(const struct alsamm_ring *ring, unsigned int version)
+{
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    return !(version & 1) && version == __atomic_load_n(&ring->anchor.version, __ATOMIC_RELAXED);
+}
+
 long long fast_frame(struct alsamm_ring *ring)
 {
-    long long appl_ptr = fast_appl_ptr(&ring->pages);
+    unsigned int version = __atomic_load_n(&ring->anchor.version, __ATOMIC_ACQUIRE);
+    long long frame, appl_ptr = fast_appl_ptr(&ring->pages);
 
-    return appl_ptr < 0 ? appl_ptr : direct_frame(ring, (unsigned long)appl_ptr);
+    if (appl_ptr < 0)
+        return appl_ptr;
+    frame = direct_frame(ring, (unsigned long)appl_ptr);
+    return anchored(ring, version) ? frame : -EAGAIN;
 }
 
 int fast_set_frame(struct alsamm_ring *ring, long long frame)
@@ -92,8 +103,7 @@ int fast_place(struct alsamm_ring *ring, struct alsamm_place *out)
         error = fast_sync_ptr(ring->pages.fd, ALSAMM_QUERY, &now);
     if (error < 0)
         return error;
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    if ((version & 1) || version != __atomic_load_n(&anchor->version, __ATOMIC_RELAXED))
+    if (!anchored(ring, version))
         return -EAGAIN;
     out->frame = frame_of(ring, frame, pointer, now.appl_ptr) + ahead(ring, now.hw_ptr, now.appl_ptr);
     out->time_ns = now.tstamp_ns;
@@ -170,8 +180,25 @@ void direct_interrupted(struct alsamm_ring *ring, const struct alsamm_interrupti
     else
         ring->xruns++;
     ring->lost += (long long)what->lost;
-    ring->interruptions[ring->interrupted % ALSAMM_INTERRUPTIONS] = *what;
+    ring->interruptions[ring->interrupted % ALSAMM_INTERRUPTION_SLOTS] = *what;
     __atomic_store_n(&ring->interrupted, ring->interrupted + 1, __ATOMIC_RELEASE);
+}
+
+/* A reader may be so slow that the oldest are written over meanwhile: those it is not told. */
+int fast_interruptions(struct alsamm_ring *ring, unsigned long *first, unsigned long *end, struct alsamm_interruption *out)
+{
+    unsigned long now;
+
+    *end = __atomic_load_n(&ring->interrupted, __ATOMIC_ACQUIRE);
+    if (*end > ALSAMM_INTERRUPTIONS && *first < *end - ALSAMM_INTERRUPTIONS)
+        *first = *end - ALSAMM_INTERRUPTIONS;
+    for (unsigned long n = *first; n < *end; n++)
+        out[n % ALSAMM_INTERRUPTIONS] = ring->interruptions[n % ALSAMM_INTERRUPTION_SLOTS];
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    now = __atomic_load_n(&ring->interrupted, __ATOMIC_RELAXED);
+    if (now > ALSAMM_INTERRUPTIONS && *first < now - ALSAMM_INTERRUPTIONS)
+        *first = now - ALSAMM_INTERRUPTIONS;
+    return 0;
 }
 
 static void note(struct alsamm_ring *ring, const struct account *before, int suspended, int resumed, long long next)
@@ -190,7 +217,7 @@ static void note(struct alsamm_ring *ring, const struct account *before, int sus
 /* What was noted last, once it runs again. */
 static void note_gap(struct alsamm_ring *ring)
 {
-    struct alsamm_interruption *what = &ring->interruptions[(ring->interrupted - 1) % ALSAMM_INTERRUPTIONS];
+    struct alsamm_interruption *what = &ring->interruptions[(ring->interrupted - 1) % ALSAMM_INTERRUPTION_SLOTS];
     struct alsamm_status now;
 
     if (alsamm_get_status(ring->pages.fd, &now) == 0 && now.trigger_tstamp_ns > what->time_ns)

@@ -201,35 +201,53 @@ static long read_block(struct alsamm_ring *ring, int keeps_gil, int commit)
     return told(ring, published);
 }
 
+#define ENTERED(call)                        \
+    do {                                     \
+        long result = direct_enter(ring);    \
+        if (result < 0)                      \
+            return result;                   \
+        result = (call);                     \
+        direct_leave(ring);                  \
+        return result;                       \
+    } while (0)
+
 long fast_write(struct alsamm_ring *ring)
 {
-    return direct_block_holds(ring) ? write_block(ring, 1) : -ESTALE;
+    ENTERED(direct_block_holds(ring) ? write_block(ring, 1) : -ESTALE);
 }
 
 long fast_write_array(struct alsamm_ring *ring, uintptr_t array)
 {
-    return fast_take(ring, array) == 1 ? write_block(ring, 1) : -ESTALE;
+    void *old;
+    long result = direct_enter(ring);
+
+    if (result < 0)
+        return result;
+    result = direct_take(ring, array, &old) == 1 ? write_block(ring, 1) : -ESTALE;
+    direct_leave(ring);
+    direct_forget(old);
+    return result;
 }
 
 long fast_read(struct alsamm_ring *ring)
 {
-    return direct_block_holds(ring) ? read_block(ring, 1, 1) : -ESTALE;
+    ENTERED(direct_block_holds(ring) ? read_block(ring, 1, 1) : -ESTALE);
 }
 
 /* Without the GIL nobody may look into the array; the caller holds it so that it cannot change. */
 long alsamm_write(struct alsamm_ring *ring)
 {
-    return ring->block.array ? write_block(ring, 0) : -ESTALE;
+    ENTERED(ring->block.array ? write_block(ring, 0) : -ESTALE);
 }
 
 long alsamm_read(struct alsamm_ring *ring)
 {
-    return ring->block.array ? read_block(ring, 0, 1) : -ESTALE;
+    ENTERED(ring->block.array ? read_block(ring, 0, 1) : -ESTALE);
 }
 
 long alsamm_peek(struct alsamm_ring *ring)
 {
-    return ring->block.array ? read_block(ring, 0, 0) : -ESTALE;
+    ENTERED(ring->block.array ? read_block(ring, 0, 0) : -ESTALE);
 }
 
 void direct_silence(struct alsamm_ring *ring, unsigned long position, unsigned long frames)

@@ -143,7 +143,10 @@ struct alsamm_interruption {    /* a stop of the card, which recovery.c has mend
     unsigned long lost, silence;
 };
 
-enum { ALSAMM_INTERRUPTIONS = 16 };
+enum {
+    ALSAMM_INTERRUPTIONS = 16,  /* that are told; one more is kept, for it may be being written */
+    ALSAMM_INTERRUPTION_SLOTS
+};
 
 struct alsamm_ring {
     struct alsamm_pages pages;
@@ -168,7 +171,8 @@ struct alsamm_ring {
     int packed;                 /* its samples are three bytes on an axis of their own */
     unsigned int item_bytes;    /* of a sample in the caller's array */
     struct alsamm_converter *converter; /* from the caller's dtype to the ring's format or back; NULL: they are the same */
-    struct alsamm_block block;  /* what fast_take took last */
+    int in_use;                 /* somebody moves the block's frames, or takes another: direct_enter */
+    struct alsamm_block block;  /* what fast_take took last, with a reference to its array */
     unsigned long takes;        /* how often it took something */
     long done;                  /* frames that the last write or read moved, or has moved so far */
 
@@ -179,7 +183,7 @@ struct alsamm_ring {
     struct alsamm_anchor anchor;
     unsigned long xruns, suspends, interrupted; /* the last is the sum */
     long long lost;             /* frames, of all interruptions */
-    struct alsamm_interruption interruptions[16]; /* the last ALSAMM_INTERRUPTIONS: number n at n modulo that */
+    struct alsamm_interruption interruptions[17]; /* ALSAMM_INTERRUPTION_SLOTS: number n at n modulo that */
     long long waited_ns, longest_wait_ns; /* asleep in the blocking calls */
     unsigned long latest;       /* the most frames by which avail was more than avail_min when a blocking call looked */
 };
@@ -226,7 +230,8 @@ int fast_take(struct alsamm_ring *ring, uintptr_t array);
 int fast_block_holds(struct alsamm_ring *ring);
 
 /* They move as much of ring->block as there is room or data for. 0: all of it, and nothing is left to do; -ESTALE: its
- * array has changed since fast_take; -E2BIG, of the fast_ ones: too long a copy to keep the GIL for. */
+ * array has changed since fast_take; -E2BIG, of the fast_ ones: too long a copy to keep the GIL for. -EALREADY, from all
+ * that touch the block: another thread does just now. */
 long fast_write(struct alsamm_ring *ring);
 long fast_write_array(struct alsamm_ring *ring, uintptr_t array); /* fast_take, then fast_write; -ESTALE: not taken */
 long alsamm_write(struct alsamm_ring *ring);
@@ -240,7 +245,7 @@ int alsamm_fill_silence(struct alsamm_ring *ring);
 int alsamm_prepare(struct alsamm_ring *ring);
 /* After an xrun or a suspend, of the partner too. -EAGAIN: the system is not awake yet; -EBADFD: nothing to recover from. */
 int alsamm_recover(struct alsamm_ring *ring);
-long long fast_frame(struct alsamm_ring *ring);             /* the number of the next frame to commit */
+long long fast_frame(struct alsamm_ring *ring);             /* the number of the next frame to commit; -EAGAIN as fast_place */
 int fast_set_frame(struct alsamm_ring *ring, long long frame);
 
 struct alsamm_place {           /* a frame and the time at which the card was there; they belong together */
@@ -248,6 +253,8 @@ struct alsamm_place {           /* a frame and the time at which the card was th
     int state;
 };
 int fast_place(struct alsamm_ring *ring, struct alsamm_place *out); /* any thread */
+/* The interruptions of the numbers first to end - 1, which are told too; `out` has ALSAMM_INTERRUPTIONS. Any thread. */
+int fast_interruptions(struct alsamm_ring *ring, unsigned long *first, unsigned long *end, struct alsamm_interruption *out);
 /* START at a time of CLOCK_MONOTONIC. -EINTR: a signal, or time to look whether one came: call again to go on. */
 int alsamm_start_at(struct alsamm_ring *ring, long long when_ns);
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import threading
 import time
 import weakref
 from typing import TYPE_CHECKING, Any
@@ -46,8 +47,10 @@ class BlockIO(KernelOps):
     _array: Any = NOTHING
     """What the caller handed over last: what C works on. NOTHING: whatever C has, it must be taken anew."""
     _frames = 0
-    _under_way = 0
     """Its length."""
+    _under_way = 0
+    """Calls that work without the GIL just now."""
+    _closed = False
 
     def _set_up(self, geometry: Geometry, dtype: object, *, dither: bool, capture: bool) -> None:
         """Which arrays the caller will hand over, and what is to be done to their samples."""
@@ -57,6 +60,7 @@ class BlockIO(KernelOps):
         ring = self._ring
         ring.packed = held.dtype.subdtype is not None
         ring.item_bytes = held.physical_width // 8
+        self._learning = threading.RLock()  # a signal's handler may learn while its thread does
         self._array_dtype: np.dtype[Any] = held.dtype.base
         ring.descr = ffi.cast("void *", id(self._array_dtype))
         if self._converter is not None:
@@ -86,10 +90,13 @@ class BlockIO(KernelOps):
             self._require_fit(array)
             # numpy has one object for each plain dtype, but an equal one may be another: byte-swapped ones are.
             dtype = array.dtype
-            self._ring.descr = ffi.NULL  # never the address of one that is gone, whatever a signal does in between
-            self._array_dtype = dtype
-            self._ring.descr = ffi.cast("void *", id(dtype))
+            with self._learning:
+                self._ring.descr = ffi.NULL  # never the address of one that is gone, whatever a signal does in between
+                self._array_dtype = dtype
+                self._ring.descr = ffi.cast("void *", id(dtype))
             taken = _fast_take(self._ring, id(array))
+        if taken == -errno.EALREADY:
+            self._check(taken, "take")
         if taken < 0:
             raise errors.ArgumentError("the array lies in the ring itself: fill it there (data, reserve) and commit")
         if not taken:
@@ -107,8 +114,8 @@ class BlockIO(KernelOps):
 
     def _let_go(self) -> None:
         """Keep no array any more."""
-        self._ring.block.array = ffi.NULL
         self._array = NOTHING
+        _fast_take(self._ring, 0)
 
     def _require_fit(self, array: _Array) -> None:
         as_frames(array, self._held, self._geometry.channels)
@@ -143,6 +150,8 @@ class BlockIO(KernelOps):
             return call(*arguments)
         finally:
             self._under_way -= 1
+            if not self._under_way and self._closed:
+                self._let_go()  # which close() could not
 
     def _pin(self, array: _Array) -> object:
         """What keeps the array's memory where it is while C works without the GIL: numpy resizes none that has one."""
@@ -156,6 +165,10 @@ class BlockIO(KernelOps):
         if code < 0:
             if code in {-errno.EBADF, -errno.EBADFD}:
                 self._require_open()
+            if code == -errno.EALREADY:
+                raise errors.StateError(
+                    f"{self._label}: another thread uses this ring just now; it has one owner at a time"
+                )
             raise failure(code, func, self._label, self._failures)
         return code
 

@@ -78,7 +78,10 @@ class MmapCapture(MmapIO):
         """A new array of all captured frames that are there, which stay there. Else as ``read_into``."""
         out = np.empty((min(self.avail(), self.buffer_size), self.channels), self.dtype)
         self._take(out)
-        return out[: self._settle(lib.alsamm_peek(self._ring), out, lib.alsamm_peek, lib.alsamm_peek)]
+        return out[: self._settle(self._peek(self._ring), out, self._peek, lib.alsamm_peek)]
+
+    def _peek(self, ring: Any) -> int:
+        return self._outside(lib.alsamm_peek, ring)
 
     def _fail(self, result: int) -> None:
         if result == -errno.EOVERFLOW:

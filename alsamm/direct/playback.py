@@ -103,7 +103,7 @@ class MmapPlayback(MmapIO):
 
     def silence(self) -> None:
         """Fill all that is not committed with the format's silence, which hw_params' zeros are not for U8 (rule F7)."""
-        self._check(lib.alsamm_fill_silence(self._ring), "silence")
+        self._check(self._outside(lib.alsamm_fill_silence, self._ring), "silence")
 
     def drain(self, timeout: float | None = None) -> None:
         """Play what is committed, then stop; silence goes behind the last frame, for cards stop at a period's end only.

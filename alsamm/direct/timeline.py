@@ -38,7 +38,9 @@ class TimelineIO(ViewIO):
 
         Frames that were lost count, and so does the silence that a recovery began anew with.
         """
-        return self._check(lib.fast_frame(self._ring), "frame")
+        while (frame := lib.fast_frame(self._ring)) == -errno.EAGAIN:
+            time.sleep(_CHANGING)
+        return self._check(frame, "frame")
 
     def set_frame(self, frame: int) -> None:
         """Count on from another number. Synchronization: as writing and reading."""
@@ -61,7 +63,7 @@ class TimelineIO(ViewIO):
 
     def prepare(self) -> None:
         """Make ready to start: both pointers to 0, the ring silent (SNDRV_PCM_IOCTL_PREPARE, rule G)."""
-        self._check(lib.alsamm_prepare(self._ring), "SNDRV_PCM_IOCTL_PREPARE")
+        self._check(self._outside(lib.alsamm_prepare, self._ring), "SNDRV_PCM_IOCTL_PREPARE")
 
     def reset(self) -> None:
         """Forget what is buffered: appl_ptr becomes hw_ptr (SNDRV_PCM_IOCTL_RESET)."""
@@ -89,7 +91,7 @@ class TimelineIO(ViewIO):
         Sleeps until shortly before, then watches the clock. A time that is past starts at once. Raises as ``start``.
         """
         at = time_of("time_ns", time_ns)
-        while (code := lib.alsamm_start_at(self._ring, at)) == -errno.EINTR:
+        while (code := self._outside(lib.alsamm_start_at, self._ring, at)) == -errno.EINTR:
             pass  # the interpreter has run the signal handlers by now, and one that raises ends the loop
         self._check(code, "SNDRV_PCM_IOCTL_START")
         now = ffi.new("struct alsamm_status *")
@@ -107,7 +109,7 @@ class TimelineIO(ViewIO):
         """
         seconds = self._geometry.buffer_size / self._geometry.rate + 1 if timeout is None else seconds_of(timeout)
         end = time.monotonic() + seconds
-        while (code := lib.alsamm_recover(self._ring)) == -errno.EAGAIN:
+        while (code := self._outside(lib.alsamm_recover, self._ring)) == -errno.EAGAIN:
             if time.monotonic() >= end:
                 code = -errno.ESTRPIPE
                 break
@@ -168,9 +170,11 @@ class TimelineIO(ViewIO):
         return self._interruptions_from(0)
 
     def _interruptions_from(self, number: int) -> list[Interruption]:
-        ring = self._ring
-        count = int(ring.interrupted)
-        return [_interruption(ring.interruptions[n % _KEPT]) for n in range(max(number, count - _KEPT), count)]
+        """From the one of that number on. Synchronization: any thread."""
+        out = ffi.new("struct alsamm_interruption[]", _KEPT)
+        first, end = ffi.new("unsigned long *", number), ffi.new("unsigned long *")
+        self._check(lib.fast_interruptions(self._ring, first, end, out), "interruptions")
+        return [_interruption(out[n % _KEPT]) for n in range(first[0], end[0])]
 
     def _policy(self, recover: bool) -> int:
         if not recover:

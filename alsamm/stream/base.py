@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from copy import copy
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
@@ -41,7 +42,9 @@ class DeviceStream:
     once. After an unplug every call raises DeviceLostError.
 
     Synchronization: one thread at a time writes, reads, starts, stops and closes; ``time``, ``time_at``, ``frame_at``,
-    ``stats``, ``interruptions`` and what was granted may be read from any thread.
+    ``clock``, ``stats``, ``interruptions`` and what was granted may be read from any thread. Where a second one writes
+    or reads all the same, it may get a StateError, or frames of both may be lost; nothing worse. A call that waits
+    while another thread closes the stream ends with ClosedError.
     """
 
     def __init__(self, pcm: PCM, io: StreamIO, on_xrun: Policy) -> None:
@@ -169,33 +172,50 @@ class DeviceStream:
         model behind ``frame_at``, ``time_at`` and ``clock``: call it now and then, such as once a period.
         """
         with self._clock_lock:
-            position = self._io.position()
-            moves = self._io.state in (State.RUNNING, State.DRAINING)
-            jumps = self._jumps + self._io.xruns + self._io.suspends
-            last, self._last = self._last, position
-            if not moves:
-                return position
-            if jumps != self._clock_heard_of or position.frame < last.frame or position.time_ns < last.time_ns:
-                self._clock_heard_of = jumps
-                self._clock.restart(position)
-            else:
-                self._clock.update(position)
+            return self._learn()
+
+    def _learn(self) -> Position:
+        """The position, taken into the clock model, whose lock is held."""
+        io = self._io
+        while True:  # the owner may recover meanwhile, in C: a place and a jump that it knows nothing of are no pair
+            jumps = self._jumped()
+            position = io.position()
+            moves = io.state in (State.RUNNING, State.DRAINING)
+            if jumps == self._jumped():
+                break
+        last, self._last = self._last, position
+        if not moves:
             return position
+        if jumps != self._clock_heard_of or position.frame < last.frame or position.time_ns < last.time_ns:
+            self._clock_heard_of = jumps
+            self._clock.restart(position)
+        else:
+            self._clock.update(position)
+        return position
+
+    def _jumped(self) -> int:
+        return self._jumps + self._io.xruns + self._io.suspends
 
     @property
     def clock(self) -> ClockModel:
-        """The card's clock against the system's: ``rate``, ``ppm`` and how sure they are."""
-        return self._clock
+        """The card's clock against the system's, as it is known now: ``rate``, ``ppm`` and how sure they are.
+
+        Yours to keep: it learns nothing more.
+        """
+        with self._clock_lock:
+            return copy(self._clock)
 
     def frame_at(self, time_ns: int) -> float:
         """The frame that the card is, was or will be at, by the clock model. Raises StateError before it ran."""
-        self.time()
-        return self._clock.frame_at(time_ns)
+        with self._clock_lock:
+            self._learn()
+            return self._clock.frame_at(time_ns)
 
     def time_at(self, frame: float) -> int:
         """When the card is, was or will be at a frame: nanoseconds of CLOCK_MONOTONIC. Else as ``frame_at``."""
-        self.time()
-        return self._clock.time_at(frame)
+        with self._clock_lock:
+            self._learn()
+            return self._clock.time_at(frame)
 
     @property
     def delay(self) -> int:
