@@ -30,9 +30,9 @@ unit: $(VENV)/.checkers
 lifetimes: $(VENV)/.checkers
 	$(BIN)/python -m tests.reliability.lifetimes
 
-# What may be called from several threads, each case in four at a time; with the GIL, which changes hands all the time.
+# Cases that may run beside themselves, each in four threads at a time.
 parallel: $(VENV)/.checkers
-	$(BIN)/python -m pytest --parallel-threads=4 --iterations=2 $(PARALLEL)
+	$(BIN)/python -m pytest --parallel-threads=4 --iterations=20 tests/unit/test_parallel.py tests/unit/test_ring.py
 
 # No card is needed. A missed target is told and fails nothing; BENCH="-k write" measures a part and writes no docs.
 bench: $(VENV)/.benches

@@ -45,7 +45,8 @@ def test_four_readers_beside_a_writer(device: dict[str, Any], force_sync_ptr: bo
                     while not ended.is_set():
                         now = ring.position()
                         assert now.frame >= last.frame
-                        assert now.time_ns >= last.time_ns
+                        if last.frame:  # before the first stamp of the card's the time is that of the call
+                            assert now.time_ns >= last.time_ns
                         assert status.hw_ptr < ring.boundary
                         assert status.state in (alsamm.State.PREPARED, alsamm.State.RUNNING)
                         assert ring.control.appl_ptr >= appl_ptr
@@ -112,7 +113,15 @@ def test_who_attaches_by_o_append_has_the_same_stream(device: dict[str, Any]) ->
     """Rule A2, and docs/security.md: it sees and moves all; what it writes there costs its owner frames and no more."""
     with opened(device) as pcm, alsamm.MmapPlayback(pcm) as ring:
         ring.write_all(BLOCK)
-        fd = os.open(node_of(pcm), os.O_RDWR | os.O_NONBLOCK | os.O_APPEND)
+        flags = os.O_RDWR | os.O_NONBLOCK | os.O_APPEND
+        if (
+            device["driver"] == "snd-aloop"
+        ):  # of several substreams one would have to be named first, by the control device
+            with pytest.raises(OSError, match="Invalid argument"):
+                os.open(node_of(pcm), flags)
+            ring.drop()
+            return
+        fd = os.open(node_of(pcm), flags)
         try:
             with alsamm.Control.from_fd(fd) as control, alsamm.Status.from_fd(fd) as status:
                 assert control.appl_ptr == ring.appl_ptr == 1024
