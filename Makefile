@@ -16,7 +16,7 @@ SOUND ?= /usr/share/sounds/alsa/Front_Center.wav
 WORKERS ?= 4 # more than cores: most cases wait
 C_SOURCES := $(wildcard alsamm/_c/*.c alsamm/_c/*.h alsamm/_c/*.cdef) build_ffi.py setup.py pyproject.toml
 
-.PHONY: demo test check check-c docs peers unit wheel packages bench bench-kernel model soak soak-software soak-aloop lab lab-6.1 lab-6.12 lab-arm64 lab-busy lab-faults faults clean
+.PHONY: demo test check check-c docs peers unit wheel packages bench bench-kernel lifetimes parallel model soak soak-software soak-aloop lab lab-6.1 lab-6.12 lab-arm64 lab-busy lab-faults faults clean
 
 demo: $(VENV)/.built
 	$(BIN)/python -m alsamm demo $(SOUND)
@@ -49,6 +49,14 @@ wheel: $(VENV)/.wheels
 # Each on every CPython that is here and in a Debian that is not, without a compiler; the arm64 wheel runs in lab-arm64.
 packages: wheel
 	$(BIN)/python -m pytest tests/packaging
+
+# 10,000 opens and closes with something going wrong: what they leave. Writes docs/reliability/lifetimes.json.
+lifetimes: $(VENV)/.checkers
+	$(BIN)/python -m tests.reliability.lifetimes
+
+# Cases that may run beside themselves, each in four threads at a time.
+parallel: $(VENV)/.checkers
+	$(BIN)/python -m pytest --parallel-threads=4 --iterations=20 tests/unit/test_parallel.py tests/unit/test_ring.py
 
 # No card is needed. A missed target is told and fails nothing; BENCH="-k write" measures a part and writes no docs.
 bench: $(VENV)/.checkers

@@ -193,19 +193,19 @@ void direct_interrupted(struct alsamm_ring *ring, const struct alsamm_interrupti
 }
 
 /* A reader may be so slow that the oldest are written over meanwhile: those it is not told. */
-int fast_interruptions(struct alsamm_ring *ring, unsigned long *first, unsigned long *end, struct alsamm_interruption *out)
+int fast_interruptions(struct alsamm_ring *ring, struct alsamm_told *out)
 {
     unsigned long now;
 
-    *end = __atomic_load_n(&ring->interrupted, __ATOMIC_ACQUIRE);
-    if (*end > ALSAMM_INTERRUPTIONS && *first < *end - ALSAMM_INTERRUPTIONS)
-        *first = *end - ALSAMM_INTERRUPTIONS;
-    for (unsigned long n = *first; n < *end; n++)
-        out[n % ALSAMM_INTERRUPTIONS] = ring->interruptions[n % ALSAMM_INTERRUPTION_SLOTS];
+    out->end = __atomic_load_n(&ring->interrupted, __ATOMIC_ACQUIRE);
+    if (out->end > ALSAMM_INTERRUPTIONS && out->first < out->end - ALSAMM_INTERRUPTIONS)
+        out->first = out->end - ALSAMM_INTERRUPTIONS;
+    for (unsigned long n = out->first; n < out->end; n++)
+        out->of[n % ALSAMM_INTERRUPTIONS] = ring->interruptions[n % ALSAMM_INTERRUPTION_SLOTS];
     __atomic_thread_fence(__ATOMIC_ACQUIRE);
     now = __atomic_load_n(&ring->interrupted, __ATOMIC_RELAXED);
-    if (now > ALSAMM_INTERRUPTIONS && *first < now - ALSAMM_INTERRUPTIONS)
-        *first = now - ALSAMM_INTERRUPTIONS;
+    if (now > ALSAMM_INTERRUPTIONS && out->first < now - ALSAMM_INTERRUPTIONS)
+        out->first = now - ALSAMM_INTERRUPTIONS;
     return 0;
 }
 

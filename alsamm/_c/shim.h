@@ -261,8 +261,11 @@ struct alsamm_place {           /* a frame and the time at which the card was th
     int state;
 };
 int fast_place(struct alsamm_ring *ring, struct alsamm_place *out); /* any thread */
-/* The interruptions of the numbers first to end - 1, which are told too; `out` has ALSAMM_INTERRUPTIONS. Any thread. */
-int fast_interruptions(struct alsamm_ring *ring, unsigned long *first, unsigned long *end, struct alsamm_interruption *out);
+struct alsamm_told {            /* the interruptions of the numbers first to end - 1 */
+    unsigned long first, end;
+    struct alsamm_interruption of[16]; /* ALSAMM_INTERRUPTIONS: number n at n modulo that */
+};
+int fast_interruptions(struct alsamm_ring *ring, struct alsamm_told *out); /* from out->first on, or later; any thread */
 /* START at a time of CLOCK_MONOTONIC. -EINTR: a signal, or time to look whether one came: call again to go on. */
 int alsamm_start_at(struct alsamm_ring *ring, long long when_ns);
 

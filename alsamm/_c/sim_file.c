@@ -176,6 +176,13 @@ static int may_open(struct sim_card *card, int capture)
     return card->pcm[capture] || card->busy[capture] ? -EBUSY : 0;
 }
 
+static void close_fd(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
 int sim_open_pcm(struct sim_card *card, int capture, struct sim_pcm **out, int *fd, int *event_fd)
 {
     struct sim_pcm *pcm = NULL;
@@ -196,6 +203,8 @@ int sim_open_pcm(struct sim_card *card, int capture, struct sim_pcm **out, int *
         enter(pcm);
         if (*fd < 0 || (event_fd && *event_fd < 0)) {
             error = *fd < 0 ? *fd : -errno;
+            close_fd(&pcm->client_fd);
+            close_fd(&pcm->event_fd);
             sim_finish(pcm, SNDRV_PCM_STATE_OPEN);
         } else {
             sim_refresh_event(pcm);
@@ -204,13 +213,6 @@ int sim_open_pcm(struct sim_card *card, int capture, struct sim_pcm **out, int *
     }
     sim_unlock(card);
     return error;
-}
-
-static void close_fd(int *fd)
-{
-    if (*fd >= 0)
-        close(*fd);
-    *fd = -1;
 }
 
 int sim_close_pcm(struct sim_pcm *pcm)

@@ -43,6 +43,10 @@ class Opened(NamedTuple):
     """What the descriptor lives by: held until the PCM is closed."""
 
 
+# alsa-lib's file plugin gives a shell what stands behind "|", which "\\174" is too. In braces a name has a
+# configuration of its own, which may read others ("<"), call functions ("@") and name libraries: docs/security.md.
+_RUNS = re.compile(r"[|\\]|\{.*?([<@]|\b(hooks|ladspa|lib|meter)\b)", re.DOTALL)
+
 Opener = Callable[[str, Direction], Opened]
 
 # By what stands before the colon in a PCM's name. The software card enters itself here when it is imported.
@@ -60,6 +64,11 @@ def open_pcm(name: str, direction: Direction) -> Opened:
         raise errors.ArgumentTypeError(f"{name!r}: a PCM's name is a str, such as 'hw:0' or 'default'")
     if not name or "\0" in name:
         raise errors.ArgumentError(f"{name!r} is no PCM name")
+    if _RUNS.search(name):
+        raise errors.ArgumentError(
+            f"{name!r}: by such a name alsa-lib could run a command or load a library; "
+            "define that PCM in ~/.asoundrc and open it by the name that it has there"
+        )
     prefix = name.partition(":")[0]
     opener = STAND_INS.get(name) or OPENERS.get(prefix)
     if opener is not None:

@@ -170,7 +170,9 @@ class BlockIO(KernelOps):
             if code in {-errno.EBADF, -errno.EBADFD}:
                 self._require_open()
             if code == -errno.EALREADY:
-                raise errors.StateError(f"{self._label}: another thread uses this ring just now; it has one owner at a time")
+                raise errors.StateError(
+                    f"{self._label}: another thread uses this ring just now; it has one owner at a time"
+                )
             raise failure(code, func, self._label, self._failures)
         return code
 

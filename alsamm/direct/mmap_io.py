@@ -55,7 +55,9 @@ class MmapIO(TimelineIO):
     UnsupportedError for the other direction, for an access mode, a format or a layout that cannot be mapped, and
     for a PCM that is not one kernel device; StateError before ``configure`` and where the PCM is mapped already.
 
-    Synchronization: one owner at a time; others may read ``status`` and ``control``.
+    Synchronization: one owner at a time; others may read ``status``, ``control``, ``frame``, ``position`` and
+    ``interruptions``. Where a second thread moves samples all the same, it may get a StateError, or frames of both may
+    be lost; nothing worse. ``close`` from another thread ends a call that waits with ClosedError.
     """
 
     _DIRECTION: ClassVar[Direction]
@@ -81,7 +83,12 @@ class MmapIO(TimelineIO):
         super().__init__()
         self._set_up(geometry, dtype, dither=dither, capture=capture)
         self._pages = Pages(
-            fd, status=True, control=True, force_sync_ptr=force_sync_ptr, struct=ffi.addressof(self._ring, "pages")
+            fd,
+            status=True,
+            control=True,
+            force_sync_ptr=force_sync_ptr,
+            struct=ffi.addressof(self._ring, "pages"),
+            direction=self._DIRECTION,
         )
         try:
             pcm.attach(self)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 from alsamm import errors
 from alsamm._c import check, failure, ffi, lib
 from alsamm.device import Device
-from alsamm.enums import Transport
+from alsamm.enums import Direction, Transport
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -37,15 +37,23 @@ class Transports(NamedTuple):
         return f"status {self.status}, control {self.control}"
 
 
-def require_pcm(fd: int) -> None:
+def require_pcm(fd: int, direction: Direction | None = None) -> None:
     """Tell the kernel which protocol we speak, which must come before any mapping (rules A3, C5).
 
-    Raises UnsupportedError when ``fd`` is no PCM, DeviceLostError when its card is gone.
+    Raises UnsupportedError when ``fd`` is no PCM, or by the kernel's word one of another ``direction``; ArgumentError
+    and ArgumentTypeError for what is no descriptor's number; DeviceLostError when its card is gone.
     """
-    code = lib.alsamm_hello(fd, ffi.new("struct alsamm_info *"))
+    if not isinstance(fd, int):  # pyright: ignore[reportUnnecessaryIsInstance] -- callers may be untyped
+        raise errors.ArgumentTypeError(f"{fd!r}: a file descriptor is an int")
+    if not 0 <= fd < 1 << 31:
+        raise errors.ArgumentError(f"{fd} is no file descriptor")
+    info = ffi.new("struct alsamm_info *")
+    code = lib.alsamm_hello(fd, info)
     if -code in _NOT_A_PCM:
         raise errors.UnsupportedError(f"file descriptor {fd} is no PCM ({os.strerror(-code)})")
     check(code, "SNDRV_PCM_IOCTL_INFO")
+    if direction is not None and bool(info.capture) != (direction is Direction.CAPTURE):
+        raise errors.UnsupportedError(f"file descriptor {fd} is a PCM, but not for {direction}")
 
 
 class Pages:
@@ -57,16 +65,26 @@ class Pages:
     Synchronization: calls on one object may come from any thread; ``close`` only when none is under way.
     """
 
-    def __init__(self, fd: int, *, status: bool, control: bool, force_sync_ptr: bool, struct: Any = None) -> None:
+    def __init__(
+        self,
+        fd: int,
+        *,
+        status: bool,
+        control: bool,
+        force_sync_ptr: bool,
+        struct: Any = None,
+        direction: Direction | None = None,
+    ) -> None:
         """Map what is asked for; ``struct`` is where the C struct lives if it is part of a larger one.
 
         Raises UnsupportedError when ``fd`` is no PCM, DeviceLostError when its card is gone.
         """
         self.struct = ffi.new("struct alsamm_pages *") if struct is None else struct
         self.struct.fd = -1
-        require_pcm(fd)
+        require_pcm(fd, direction)
         self._number = _Number()
         self._finalizer = weakref.finalize(self, _release, self.struct, self._number)
+        self._finalizer.atexit = False  # a daemon thread may be in C still; the kernel takes it all back
         _alive.add(self)
         self.struct.fd = self._number.take(fd)
         try:

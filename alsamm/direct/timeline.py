@@ -173,10 +173,9 @@ class TimelineIO(ViewIO):
 
     def _interruptions_from(self, number: int) -> list[Interruption]:
         """From the one of that number on. Synchronization: any thread."""
-        out = ffi.new("struct alsamm_interruption[]", _KEPT)
-        first, end = ffi.new("unsigned long *", number), ffi.new("unsigned long *")
-        self._check(lib.fast_interruptions(self._ring, first, end, out), "interruptions")
-        return [_interruption(out[n % _KEPT]) for n in range(first[0], end[0])]
+        told = ffi.new("struct alsamm_told *", {"first": number})
+        self._check(lib.fast_interruptions(self._ring, told), "interruptions")
+        return [_interruption(told.of[n % _KEPT]) for n in range(told.first, told.end)]
 
     def _policy(self, recover: bool) -> int:
         if not recover:

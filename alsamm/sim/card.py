@@ -143,6 +143,7 @@ class Card:
         self._name = name
         self._handle: CData = out[0]
         self._close = weakref.finalize(self, lib.sim_card_close, self._handle)
+        self._close.atexit = False  # as a real card, it outlives who plays on it
         self._wav: str | os.PathLike[str] | None = None
         self._loop = False
         self.loop = loop

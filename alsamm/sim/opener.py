@@ -60,7 +60,9 @@ def stand_in(card: Card, names: Sequence[str]) -> Callable[[], object]:
         return _plug(there, name, direction)
 
     STAND_INS.update(dict.fromkeys(names, open_it))
-    return weakref.finalize(card, _forget, tuple(names))
+    end = weakref.finalize(card, _forget, tuple(names))
+    end.atexit = False  # atexit's functions may open it yet
+    return end
 
 
 def _forget(names: Sequence[str]) -> None:

@@ -32,10 +32,13 @@ def before_a_wall(frames: int) -> Any:
     return np.frombuffer(memory, "i2", samples, size - 2 * samples).reshape(CHANNELS, frames).T
 
 
-def main(direction: str, what: str) -> None:
+def main(direction: str, what: str) -> None:  # noqa: C901 -- the story of one process
     sys.setswitchinterval(1e-5)
     kind = alsamm.MmapPlayback if direction == "playback" else alsamm.MmapCapture
-    with sim.Card("owners", clock="realtime", speed=400) as card, alsamm.PCM(card.device, direction) as pcm:
+    with (
+        sim.Card("owners", clock="realtime", speed=100, record=False) as card,
+        alsamm.PCM(card.device, direction) as pcm,
+    ):
         pcm.setup(channels=CHANNELS, period_size=PERIOD, buffer_size=BUFFER)
         sw = pcm.sw_params()
         sw.stop_threshold = sw.boundary
@@ -59,7 +62,6 @@ def main(direction: str, what: str) -> None:
         def owner() -> None:
             while goes_on():
                 call(move, wall)
-            call(move, wall)
 
         def other() -> None:
             while goes_on():
@@ -79,6 +81,7 @@ def main(direction: str, what: str) -> None:
             thread.join(30)
             assert not thread.is_alive(), "hangs"
         ring.close()
+        call(move, wall)
     print("ended", *sorted(told))
 
 
