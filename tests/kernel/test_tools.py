@@ -88,8 +88,9 @@ def test_top_tells_what_plays(device: dict[str, Any]) -> None:
         while out.state is not State.XRUN:
             assert time.monotonic() < end
             time.sleep(0.05)
-        row = seen_by_top(out, card)
-        assert (row["state"], row["fill"], row["xruns_seen"]) == ("XRUN", 0, 1)
+        row, now = seen_by_top(out, card), out.ring.snapshot()
+        # Not always empty: snd-usb-audio stops by itself, a period before the last frames are told as played.
+        assert (row["state"], row["fill"], row["xruns_seen"]) == ("XRUN", now.appl_ptr - now.hw_ptr, 1)
         out.prepare()
         assert seen_by_top(out, card)["state"] == "PREPARED"
         lines = [line for line in tool("top").splitlines() if f" {os.getpid()} " in line]
