@@ -62,7 +62,7 @@ def add(commands: Commands) -> None:
     command.add_argument(
         "--within", type=seconds, default=0.5, metavar="S", help="that it may take beyond the buffer (0.5)"
     )
-    command.add_argument("--report", type=Path, metavar="FILE", help="write FILE.html, FILE.md or a folder; a picture")
+    command.add_argument("--report", type=Path, metavar="FILE", help="with a picture: .html, .md, else a folder")
     command.add_argument("--json", action="store_true", help="for programs")
 
 

@@ -15,12 +15,13 @@ import pytest
 import alsamm
 from alsamm import State
 from alsamm.cli import bench
+from alsamm.cli.ring_picture import place_of
 from tests.kernel.test_end_to_end import alsamm as tool
 from tests.kernel.test_end_to_end import value
 
 PERIOD, BUFFER = 1024, 8192  # snd-aloop moves by ticks of 4 ms (rule P11)
 SIZES = ("--period", str(PERIOD), "--buffer", str(BUFFER))
-LONG = 90 * PERIOD  # two seconds, as long as an emulated machine may take for a table
+LONG = 22 * 4 * PERIOD  # two seconds: an emulated machine takes its time for a table; HDA has at most 32 periods
 PATIENCE = 60
 
 
@@ -81,15 +82,17 @@ def agree(stream: Any, card: str) -> None:
 @pytest.mark.needs("playback")
 def test_top_tells_what_plays(device: dict[str, Any]) -> None:
     name, card = half(device, "playback", 5), str(device["card"])
-    with alsamm.playback(name, period_size=PERIOD, buffer_size=LONG, on_xrun="raise") as out:
+    with alsamm.playback(name, period_size=4 * PERIOD, buffer_size=LONG, on_xrun="raise") as out:
         out.write(np.zeros((LONG, 2), "i2"))
         agree(out, card)
         end = time.monotonic() + PATIENCE
         while out.state is not State.XRUN:
             assert time.monotonic() < end
             time.sleep(0.05)
-        row = seen_by_top(out, card)
-        assert (row["state"], row["fill"], row["xruns_seen"]) == ("XRUN", 0, 1)
+        row, now = seen_by_top(out, card), place_of(out.ring)
+        # Not always empty: snd-usb-audio stops by itself, a period before the last frames are told as played.
+        assert now is not None
+        assert (row["state"], row["fill"], row["xruns_seen"]) == ("XRUN", now.fill, 1)
         out.prepare()
         assert seen_by_top(out, card)["state"] == "PREPARED"
         lines = [line for line in tool("top").splitlines() if f" {os.getpid()} " in line]
@@ -100,8 +103,8 @@ def test_top_tells_what_plays(device: dict[str, Any]) -> None:
 @pytest.mark.needs("capture")
 def test_top_tells_what_records(device: dict[str, Any]) -> None:
     name = half(device, "capture", 5)
-    with alsamm.capture(name, period_size=PERIOD, buffer_size=LONG) as mic:
-        mic.read(2 * PERIOD)
+    with alsamm.capture(name, period_size=4 * PERIOD, buffer_size=LONG) as mic:
+        mic.read(4 * PERIOD)
         agree(mic, str(device["card"]))
 
 
