@@ -20,6 +20,7 @@ print(json.dumps([
 ]))
 """
 _OLDEST = (3, 10)
+_OLDEST_FREE_THREADED = (3, 14)  # cffi refuses 3.13's
 _NAME = re.compile(r"python3(\.\d+t?)?")
 
 
@@ -68,7 +69,9 @@ def _ask(path: Path) -> Python | None:
     if done.returncode != 0:
         return None
     implementation, version, free_threaded, is_base, executable = json.loads(done.stdout)
-    if implementation != "CPython" or tuple(version) < _OLDEST or not is_base:
+    if implementation != "CPython" or not is_base:
+        return None
+    if tuple(version) < (_OLDEST_FREE_THREADED if free_threaded else _OLDEST):
         return None
     return Python(tuple(version), free_threaded, Path(executable))
 

@@ -26,9 +26,10 @@ _PROJECT = Path(__file__).resolve().parents[1]
 DIST = _PROJECT / "dist"
 LIBRARY = "libasound.so.2"
 _GLIBC = Path(__file__).with_name("glibc.h")
-# Symbols for a debugger are the larger part of a module, and a path to the builder's own Python has no place in it.
+# Not as the interpreter was linked: its path would be in the module.
+_NATIVE = {"CC": "gcc", "LDSHARED": "gcc -shared"}
 _CFLAGS = f"-g0 -D_GNU_SOURCE= -include {_GLIBC}"
-_LDFLAGS = "-s"
+_LDFLAGS = "-s"  # symbols for a debugger are the larger part of a module
 
 
 class _BuildError(Exception):
@@ -63,26 +64,23 @@ def _build() -> list[Path]:
             tar.extractall(folder, filter="data")
         source = Path(folder, sdist.name.removesuffix(".tar.gz"))
         _say("x86-64")
-        built.append(_wheel(source, sys.executable, {"CC": "gcc", "LDSHARED": "gcc -shared"}))
+        built.append(_wheel(source, sys.executable, _NATIVE))
         _say("arm64")
         # Not in an environment of its own: told that it is on arm64, pip would install cffi for that.
         built.append(_wheel(source, sys.executable, cross.environment(cross.sysroot()), "--no-build-isolation"))
         for python in pythons.found().values():
             if python.free_threaded:
                 _say(f"free-threaded {python}")
-                built.append(_wheel(source, str(python.path), {"CC": "gcc", "LDSHARED": "gcc -shared"}))
+                built.append(_wheel(source, str(python.path), _NATIVE))
     return built
 
 
 def _wheel(source: Path, python: str, compiler: Mapping[str, str], *options: str) -> Path:
     """Build a wheel, and give it the tag of the oldest Linux that it runs on."""
-    flags = {
-        "CFLAGS": f"{compiler.get('CFLAGS', '')} {_CFLAGS}",
-        "LDFLAGS": _LDFLAGS,
-    }
+    variables = {**compiler, "CFLAGS": f"{compiler.get('CFLAGS', '')} {_CFLAGS}", "LDFLAGS": _LDFLAGS}
     with tempfile.TemporaryDirectory(prefix="alsamm-wheel-") as folder:
         where = ["--no-deps", f"--wheel-dir={folder}", str(source)]
-        _run([sys.executable, "-m", "pip", f"--python={python}", "wheel", *options, *where], {**compiler, **flags})
+        _run([sys.executable, "-m", "pip", f"--python={python}", "wheel", *options, *where], variables)
         (raw,) = Path(folder).glob("*.whl")
         repaired = Path(folder, "repaired")
         _run([_tool("auditwheel"), "repair", f"--exclude={LIBRARY}", f"--wheel-dir={repaired}", str(raw)])

@@ -72,7 +72,6 @@ def test_without_cffi(tmp_path: Path) -> None:
         ("/usr/include/alsa", "gcc", "libasound2-dev"),
         ("/usr/include/sound", "gcc", "linux-libc-dev"),
         ("", "/nowhere/gcc", "gcc libc6-dev"),
-        ("", "/bin/false", "gcc libc6-dev"),
     ],
 )
 def test_building_where_something_is_missing(hidden: str, compiler: str, package: str, tmp_path: Path) -> None:
