@@ -1,0 +1,78 @@
+"""docs/reliability.md: what is promised, how each promise is tested, and what the last runs came to."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.reliability.figures import FOLDER
+from tests.reliability.promises import PROMISES, Promise
+
+__all__ = ["PAGE", "render"]
+
+PAGE = FOLDER.parent / "reliability.md"
+
+_HEAD = """# Reliability
+
+Written by `make reliability`, from what the commands below wrote; do not edit. `make test` holds every promise in a
+shorter form on each change; the long runs are for a night.
+
+| promise | held by | long run |
+| --- | --- | --- |
+"""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a long run wrote: see figures.keep()."""
+
+    name: str
+    command: str
+    date: str
+    where: str
+    figures: dict[str, str | int | float]
+    rows: list[dict[str, str]]
+
+    @classmethod
+    def read(cls, path: Path) -> Run:
+        found = json.loads(path.read_text())
+        rows = [{key: str(value) for key, value in row.items()} for row in found.pop("rows")]
+        return cls(path.stem, rows=rows, **found)
+
+    def render(self) -> str:
+        lines = [f"## {self.name}", "", f"`{self.command}`, {self.date}, on {self.where}.", ""]
+        if self.figures:
+            lines += _table([{"figure": name, "value": _number(value)} for name, value in self.figures.items()])
+        if self.rows:
+            lines += _table(self.rows)
+        return "\n".join(lines)
+
+
+def _number(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _table(rows: list[dict[str, str]]) -> list[str]:
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    cells = [[row.get(column, "").replace("|", "\\|") for column in columns] for row in rows]
+    return [
+        f"| {' | '.join(columns)} |",
+        f"|{' --- |' * len(columns)}",
+        *(f"| {' | '.join(row)} |" for row in cells),
+        "",
+    ]
+
+
+def _promise(promise: Promise, runs: dict[str, Run]) -> str:
+    tests = ", ".join(f"`{path}`" for path in promise.tests)
+    long = ", ".join(f"[{name}](#{name})" for name in promise.runs if name in runs)
+    return f"| {promise.text} | {tests} | {long} |\n"
+
+
+def render() -> str:
+    """The page."""
+    runs = {run.name: run for run in map(Run.read, sorted(FOLDER.glob("*.json")))}
+    table = "".join(_promise(promise, runs) for promise in PROMISES)
+    return _HEAD + table + "\n" + "\n".join(run.render() for run in runs.values())

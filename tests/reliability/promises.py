@@ -1,0 +1,75 @@
+"""What is promised, and where it is tested."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["PROMISES", "Promise"]
+
+
+@dataclass(frozen=True)
+class Promise:
+    """``tests``: what `make test` runs for it. ``runs``: the long ones, by the names of their figures."""
+
+    text: str
+    tests: tuple[str, ...]
+    runs: tuple[str, ...] = ()
+
+
+PROMISES = (
+    Promise(
+        "Every frame that is written is played, or is reported lost; every frame that is read was captured, in order; "
+        "none comes twice.",
+        ("tests/unit/test_ledger.py", "tests/model", "tests/kernel/test_end_to_end.py"),
+        ("model", "soak", "soak-aloop"),
+    ),
+    Promise(
+        "Pointers, states, errors and sound are what the kernel's rules say, after any sequence of calls, "
+        "on each transport.",
+        ("tests/model", "tests/contract", "tests/kernel/test_model.py"),
+        ("model", "model-aloop", "model-dummy"),
+    ),
+    Promise(
+        "Frame numbers and pointers go on past the boundary, 2^31, 2^32 and 2^53.",
+        ("tests/contract/test_ring.py", "tests/unit/test_model_found.py", "tests/kernel/test_model.py"),
+        ("soak",),
+    ),
+    Promise(
+        "An unplugged, suspended, starved, busy or forbidden card ends in the exception or the recovery that is "
+        "documented, in time, and leaves the card free: no descriptor, mapping or thread stays.",
+        ("tests/kernel/test_faults_unplug.py", "tests/kernel/test_faults_starved.py",
+         "tests/kernel/test_faults_suspend.py", "tests/unit/test_faults.py"),
+        ("faults", "faults-suspend", "faults-6.12", "faults-arm64"),
+    ),
+    Promise(
+        "A process that is killed, stopped, forked, interrupted by signals, or out of descriptors or memory loses no "
+        "other process's sound, writes to no file that took a descriptor's number, and does not hang.",
+        ("tests/kernel/test_faults_process.py", "tests/kernel/test_faults_signals.py"),
+        ("faults",),
+    ),
+    Promise(
+        "Closing from another thread ends a call that waits, with ClosedError.",
+        ("tests/kernel/test_faults_close.py", "tests/unit/test_faults_found.py"),
+        ("faults",),
+    ),
+    Promise(
+        "Any thread may read what is documented so, beside a writer; two writers on one ring lose frames "
+        "and nothing else.",
+        ("tests/unit/test_threads.py", "tests/unit/test_parallel.py", "tests/kernel/test_threads.py"),
+        ("sanitize",),
+    ),
+    Promise(
+        "Opening and closing, with errors at any point and in any order, leaves nothing behind.",
+        ("tests/unit/test_lifetimes.py", "tests/contract/test_lifetime.py"),
+        ("lifetimes",),
+    ),
+    Promise(
+        "No argument, array, file or descriptor makes C read or write what is not its own.",
+        ("tests/fuzz", "tests/sanitize", "tests/unit/test_edges_found.py", "tests/unit/test_security.py"),
+        ("fuzz", "sanitize"),
+    ),
+    Promise(
+        "Structs and ioctl numbers are the kernel's, in 64 and 32 bits, with either width of time.",
+        ("tests/abi",),
+    ),
+)  # fmt: skip
