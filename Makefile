@@ -11,7 +11,7 @@ LAB := $(BIN)/python -m tests.kernel
 SOUND ?= /usr/share/sounds/alsa/Front_Center.wav
 C_SOURCES := $(wildcard alsamm/_c/*.c alsamm/_c/*.h alsamm/_c/*.cdef) build_ffi.py setup.py pyproject.toml
 
-.PHONY: demo test check unit lifetimes parallel bench bench-kernel lab lab-6.1 lab-6.12 lab-arm64 lab-busy clean
+.PHONY: demo test check unit lifetimes parallel bench bench-kernel lab lab-6.1 lab-6.12 lab-arm64 lab-busy lab-faults faults clean
 
 demo: $(VENV)/.built
 	$(BIN)/python -m alsamm demo $(SOUND)
@@ -43,7 +43,7 @@ bench-kernel: $(VENV)/.benches $(VENV)/.lab
 	$(BIN)/python -m tests.bench.kernel
 
 # Real kernels: snd-dummy, aloop, HDA, AC'97, ES1370, USB on amd64; aloop, HDA, USB on arm64, where both pages are refused.
-lab: lab-6.1 lab-6.12 lab-arm64 lab-busy
+lab: lab-6.1 lab-6.12 lab-arm64 lab-busy lab-faults
 
 # What the kernel grants a thread is asked in the first, for root may raise limits there.
 LIMITS := tests/unit/test_realtime.py,tests/unit/test_realtime_memory.py
@@ -64,6 +64,21 @@ lab-arm64: $(VENV)/.lab
 lab-busy: $(VENV)/.lab
 	$(LAB) --arch amd64 --kernel 6.1 --icount --devices dummy,hda,usb --tests tests/kernel/test_busy_thread.py,tests/kernel/test_native.py
 	$(LAB) --arch amd64 --kernel 6.1 --icount --devices aloop --tests tests/kernel/test_synth.py
+
+# Every seventh case of what may happen to a stream. All of them, on every device and kernel, take a night: make faults.
+FAULTS := $(shell echo $(filter-out %_suspend.py,$(wildcard tests/kernel/test_faults_*.py)) | tr ' ' ,)
+SUSPEND := tests/kernel/test_faults_suspend.py
+
+lab-faults: $(VENV)/.lab
+	$(LAB) --arch amd64 --kernel 6.1 --devices aloop,hda,usb,dummy --tests $(FAULTS) $(FIGURES)
+	$(LAB) --arch amd64 --kernel 6.1 --devices aloop,hda --sleeps --tests $(SUSPEND),--table=faults-suspend $(FIGURES)
+
+# The outcomes are written to docs/reliability, a table for each kernel.
+faults: $(VENV)/.lab
+	$(LAB) --kernel 6.1 --timeout 7200 --figures --tests $(FAULTS),--all-faults,--table=faults
+	$(LAB) --kernel 6.1 --devices aloop,hda --sleeps --figures --tests $(SUSPEND),--each-fault,--table=faults-suspend
+	$(LAB) --kernel 6.12 --timeout 7200 --figures --tests $(FAULTS),--all-faults,--table=faults-6.12
+	$(LAB) --arch arm64 --timeout 7200 --figures --tests $(FAULTS),--all-faults,--table=faults-arm64
 
 $(VENV)/.created: debian-packages.txt tools/debian-packages
 	tools/debian-packages debian-packages.txt

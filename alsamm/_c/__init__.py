@@ -41,7 +41,7 @@ _HINTS: Mapping[type[errors.AlsaError], str] = {
     errors.SuspendedError: "the system was suspended; resume() or prepare()",
     errors.DeviceLostError: "the card is gone",
     errors.WouldBlockError: "the PCM is non-blocking and not ready",
-    errors.ClosedError: "closed",
+    errors.ClosedError: "closed; or somebody else closed its file descriptor",
     errors.StateError: "the PCM's state does not allow this",
     errors.UnsupportedError: "the card cannot do this",
 }

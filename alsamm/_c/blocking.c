@@ -59,7 +59,7 @@ static int sleep_until_woken(struct loop *loop)
     loop->woken = 1;
     loop->moving = 0;
     loop->ask = ready == 0; /* nobody woke us: perhaps nobody will */
-    return revents & POLLNVAL ? -ENODEV : 0;
+    return revents & POLLNVAL ? direct_gone(ring) : 0;
 }
 
 /* A system that is not awake yet: a nap, without poll, which a suspended PCM does not keep asleep (rule I1). */

@@ -65,6 +65,7 @@ void direct_silence(struct alsamm_ring *ring, unsigned long position, unsigned l
 int direct_read(struct alsamm_ring *ring, const struct view *now, unsigned long frames);
 
 /* recovery.c */
+int direct_gone(const struct alsamm_ring *ring); /* what POLLNVAL means */
 int direct_op(struct alsamm_ring *ring, enum alsamm_op op);
 void direct_unanchor(struct alsamm_ring *ring); /* before appl_ptr goes back; direct_anchor after it */
 void direct_anchor(struct alsamm_ring *ring, long long frame, unsigned long pointer);

@@ -25,7 +25,7 @@ static void part(struct alsamm_native *native)
     direct_op(native->capture, ALSAMM_DROP);
 }
 
-/* A drain comes back every 50 ms or half period, the longer of them (wait.c), and then we look whether to stop. */
+/* A drain comes back every 50 ms (wait.c), and then we look whether to stop. */
 static int play_out(const struct alsamm_native *native)
 {
     struct alsamm_ring *ring = native->playback;

@@ -147,7 +147,7 @@ static int sleep_until_woken(struct loop *loop, struct side *side)
     for (int i = 0; i < loop->count; i++)
         loop->sides[i].woken = 1;
     side->ask = ready == 0; /* nobody woke us: perhaps nobody will */
-    return ready > 0 && revents & POLLNVAL ? -ENODEV : 0;
+    return ready > 0 && revents & POLLNVAL ? direct_gone(ring) : 0;
 }
 
 /* ---- the callback ---- */

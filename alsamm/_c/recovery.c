@@ -2,11 +2,18 @@
  *
  * The kernel sets both pointers to 0 at PREPARE. What they had counted is kept in ring->anchor, so that the frames of a
  * stream have numbers that never go back: those that were committed or captured count, lost or not. */
+#include <fcntl.h>
 #include <time.h>
 
 #include "direct.h"
 
 #define SPIN_NS 200000LL /* a sleep ends that late at the most, as a rule; the rest is waited for awake */
+
+/* Of an unplugged card poll says NVAL too (rule I1); of a number that somebody closed it says nothing else. */
+int direct_gone(const struct alsamm_ring *ring)
+{
+    return fcntl(ring->pages.fd, F_GETFD) < 0 ? -EBADF : -ENODEV;
+}
 
 int direct_op(struct alsamm_ring *ring, enum alsamm_op op)
 {

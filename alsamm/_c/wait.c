@@ -67,7 +67,7 @@ int alsamm_wait(struct alsamm_ring *ring, int timeout_ms)
         if (ready < 0)
             return ready;
         if (revents & POLLNVAL)
-            return -ENODEV;
+            return direct_gone(ring);
         now = monotonic_ns();
     }
 }
@@ -139,15 +139,15 @@ int alsamm_drain(struct alsamm_ring *ring, int timeout_ms)
             last = now.hw_ptr;
             deadline = monotonic_ns() + timeout_ms * NS_PER_MS;
         }
-        nap = ms_until(deadline, nap_ns(ring));
-        if (nap == 0)
+        if (ms_until(deadline, SIGNAL_NS) == 0)
             return -EIO;
-        if (ms_until(come_back, SIGNAL_NS) == 0)
+        nap = ms_until(deadline < come_back ? deadline : come_back, nap_ns(ring));
+        if (nap == 0)
             return -EINTR;
         error = alsamm_poll(ring->pages.fd, POLLOUT, nap, &revents);
         if (error < 0)
             return error;
         if (revents & POLLNVAL)
-            return -ENODEV;
+            return direct_gone(ring);
     }
 }

@@ -42,7 +42,7 @@ class AlsaRoad:
 
     def state(self) -> State:
         """See Road."""
-        return State(lib.snd_pcm_state(self._open.handle))
+        return State(self._open.call(lib.snd_pcm_state))
 
     def status(self) -> PcmStatus:
         """See Road. alsa-lib tells no pointers."""
@@ -50,7 +50,7 @@ class AlsaRoad:
         if lib.snd_pcm_status_malloc(out) < 0:
             raise MemoryError
         now = ffi.gc(out[0], lib.snd_pcm_status_free)
-        self._check(lib.snd_pcm_status(self._open.handle, now), "snd_pcm_status")
+        self._check(self._open.call(lib.snd_pcm_status, now), "snd_pcm_status")
         return PcmStatus(
             state=State(lib.snd_pcm_status_get_state(now)),
             trigger_tstamp_ns=_ns(lib.snd_pcm_status_get_trigger_htstamp, now),
@@ -68,62 +68,62 @@ class AlsaRoad:
     def delay(self) -> int:
         """See Road."""
         out = ffi.new("snd_pcm_sframes_t *")
-        self._check(lib.snd_pcm_delay(self._open.handle, out), "snd_pcm_delay")
+        self._check(self._open.call(lib.snd_pcm_delay, out), "snd_pcm_delay")
         return int(out[0])
 
     def avail(self, geometry: Geometry) -> int:  # noqa: ARG002 -- alsa-lib knows it
         """See Road."""
-        return self._check(lib.snd_pcm_avail(self._open.handle), "snd_pcm_avail")
+        return self._check(self._open.call(lib.snd_pcm_avail), "snd_pcm_avail")
 
     def prepare(self) -> None:
         """See Road."""
-        self._check(lib.snd_pcm_prepare(self._open.handle), "snd_pcm_prepare")
+        self._check(self._open.call(lib.snd_pcm_prepare), "snd_pcm_prepare")
 
     def start(self) -> None:
         """See Road."""
-        self._check(lib.snd_pcm_start(self._open.handle), "snd_pcm_start")
+        self._check(self._open.call(lib.snd_pcm_start), "snd_pcm_start")
 
     def drop(self) -> None:
         """See Road."""
-        self._check(lib.snd_pcm_drop(self._open.handle), "snd_pcm_drop")
+        self._check(self._open.call(lib.snd_pcm_drop), "snd_pcm_drop")
 
     def drain(self, geometry: Geometry, timeout: float | None) -> None:  # noqa: ARG002 -- alsa-lib knows it
         """See Road."""
-        handle = self._open.handle
         if timeout is None:
-            self._check(lib.snd_pcm_drain(handle), "snd_pcm_drain")
+            self._check(self._open.call(lib.snd_pcm_drain), "snd_pcm_drain")
             return
         end = Deadline(timeout, f"{self._name}: the end of drain()")
-        self._check(lib.snd_pcm_nonblock(handle, 1), "snd_pcm_nonblock")
+        self._check(self._open.call(lib.snd_pcm_nonblock, 1), "snd_pcm_nonblock")
         try:
-            while lib.snd_pcm_drain(self._open.handle) == -errno.EAGAIN and self.state() == State.DRAINING:
+            while self._open.call(lib.snd_pcm_drain) == -errno.EAGAIN and self.state() == State.DRAINING:
                 time.sleep(end.milliseconds(0.01) / 1000)
         finally:
-            lib.snd_pcm_nonblock(handle, 0)
+            if not self._open.closed:
+                self._open.call(lib.snd_pcm_nonblock, 0)
 
     def pause(self, enable: bool = True) -> None:
         """See Road."""
-        self._check(lib.snd_pcm_pause(self._open.handle, enable), "snd_pcm_pause")
+        self._check(self._open.call(lib.snd_pcm_pause, enable), "snd_pcm_pause")
 
     def resume(self) -> None:
         """See Road."""
-        self._check(lib.snd_pcm_resume(self._open.handle), "snd_pcm_resume")
+        self._check(self._open.call(lib.snd_pcm_resume), "snd_pcm_resume")
 
     def reset(self) -> None:
         """See Road."""
-        self._check(lib.snd_pcm_reset(self._open.handle), "snd_pcm_reset")
+        self._check(self._open.call(lib.snd_pcm_reset), "snd_pcm_reset")
 
     def rewind(self, frames: int) -> int:
         """See Road."""
-        return self._check(lib.snd_pcm_rewind(self._open.handle, frame_count(frames)), "snd_pcm_rewind")
+        return self._check(self._open.call(lib.snd_pcm_rewind, frame_count(frames)), "snd_pcm_rewind")
 
     def forward(self, frames: int) -> int:
         """See Road."""
-        return self._check(lib.snd_pcm_forward(self._open.handle, frame_count(frames)), "snd_pcm_forward")
+        return self._check(self._open.call(lib.snd_pcm_forward, frame_count(frames)), "snd_pcm_forward")
 
     def hwsync(self) -> None:
         """See Road."""
-        self._check(lib.snd_pcm_hwsync(self._open.handle), "snd_pcm_hwsync")
+        self._check(self._open.call(lib.snd_pcm_hwsync), "snd_pcm_hwsync")
 
     def xrun(self) -> None:
         """See Road."""
@@ -134,24 +134,24 @@ class AlsaRoad:
         if not isinstance(other, AlsaRoad):
             raise errors.UnsupportedError(f"{self._name}: cannot be linked with a PCM of the kernel")
         theirs = other._open.handle  # noqa: SLF001 -- of the same class
-        self._check(lib.snd_pcm_link(self._open.handle, theirs), "snd_pcm_link")
+        self._check(self._open.call(lib.snd_pcm_link, theirs), "snd_pcm_link")
 
     def unlink(self) -> None:
         """See Road."""
-        self._check(lib.snd_pcm_unlink(self._open.handle), "snd_pcm_unlink")
+        self._check(self._open.call(lib.snd_pcm_unlink), "snd_pcm_unlink")
 
     def wait(self, geometry: Geometry, timeout: float) -> None:  # noqa: ARG002 -- alsa-lib knows it
         """See Road."""
         if capture_never_wakes(self.state(), self._direction):
             raise errors.StateError(f"{self._name}: wait() before start() would never end: nothing is captured yet")
         end = Deadline(timeout, f"{self._name}: {'room' if self._direction == Direction.PLAYBACK else 'data'}")
-        while not self._check(lib.snd_pcm_wait(self._open.handle, end.milliseconds(_SLICE)), "snd_pcm_wait"):
+        while not self._check(self._open.call(lib.snd_pcm_wait, end.milliseconds(_SLICE)), "snd_pcm_wait"):
             pass
 
     def transfer(self, memory: CData, frames: int) -> int:
         """See Road."""
         move = lib.snd_pcm_writei if self._direction == Direction.PLAYBACK else lib.snd_pcm_readi
-        return move(self._open.handle, memory, frames)
+        return int(self._open.call(move, memory, frames))
 
     def _check(self, code: int, func: str) -> int:
         if code < 0:

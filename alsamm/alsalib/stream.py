@@ -179,7 +179,7 @@ class PcmStream:
         for item, (fd, events) in zip(space, described, strict=True):
             item.fd, item.events, item.revents = fd, _signed(events), _signed(came.get(fd, 0))
         out = ffi.new("unsigned short *")
-        code = lib.snd_pcm_poll_descriptors_revents(self._open.handle, space, len(described), out)
+        code = self._open.call(lib.snd_pcm_poll_descriptors_revents, space, len(described), out)
         check(code, "snd_pcm_poll_descriptors_revents", self.name)
         return int(out[0])
 

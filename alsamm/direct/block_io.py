@@ -50,7 +50,6 @@ class BlockIO(KernelOps):
     """Its length."""
     _under_way = 0
     """Calls that work without the GIL just now."""
-    _closed = False
 
     def _set_up(self, geometry: Geometry, dtype: object, *, dither: bool, capture: bool) -> None:
         """Which arrays the caller will hand over, and what is to be done to their samples."""
@@ -147,11 +146,15 @@ class BlockIO(KernelOps):
         """Call C that works without the GIL, so that close() of another thread knows of it."""
         self._under_way += 1
         try:
+            self._require_open()  # now: who closes looks whether somebody is in C only after it has said so
             return call(*arguments)
         finally:
             self._under_way -= 1
-            if not self._under_way and self._closed:
-                self._let_go()  # which close() could not
+            if not self._under_way:
+                self._out_of_c()
+
+    def _out_of_c(self) -> None:
+        """Nobody works without the GIL any more."""
 
     def _pin(self, array: _Array) -> object:
         """What keeps the array's memory where it is while C works without the GIL: numpy resizes none that has one."""
@@ -251,7 +254,9 @@ class BlockIO(KernelOps):
 
 
 def require_unmasked(array: _Array) -> None:
-    """Raises ArgumentTypeError for a masked array."""
+    """Raises ArgumentTypeError for a masked array. To ask numpy what one is loads numpy.ma: not in a plain write."""
+    if type(array) is np.ndarray:
+        return
     if isinstance(array, np.ma.MaskedArray):
         raise errors.ArgumentTypeError("a masked array: say what is to be heard for what is masked, with filled()")
 

@@ -13,6 +13,7 @@ from alsamm.checks import seconds_of
 from alsamm.direct.control import Control
 from alsamm.direct.mapping import Mapping, channels_of
 from alsamm.direct.pages import Pages, Transports
+from alsamm.direct.signals import SignalFd
 from alsamm.direct.status import Status, state_of
 from alsamm.direct.sync_ptr import SyncPtrStatus
 from alsamm.direct.timeline import TimelineIO
@@ -74,6 +75,7 @@ class MmapIO(TimelineIO):
             )
         fd = pcm.kernel_fd()
         geometry = pcm.geometry()
+        SignalFd.make_ready()
         if geometry.access not in _MMAP_ACCESSES:
             raise errors.UnsupportedError(
                 f"{pcm.name} is configured for {geometry.access.name}; a ring needs MMAP_INTERLEAVED or _NONINTERLEAVED"
@@ -301,24 +303,43 @@ class MmapIO(TimelineIO):
         """Whether ``close`` was called, or this process was forked from the owner's."""
         return self._closed or self._pages.closed
 
-    def close(self) -> None:
-        """Unmap, at once; the stream is left as it is. Twice is harmless.
+    def close(self, *, drop: bool = False) -> None:
+        """Unmap, at once; the stream is left as it is, or with ``drop`` stopped. Twice is harmless.
 
         Views that are still alive, such as a loop's variable, show zeros from here on; what is written there is lost.
+        Who waits in another thread gets ClosedError.
         """
         if self._closed:
             return
-        self._closed = True
+        stops = drop and not self._pages.closed
+        self._closed = True  # before it stops, which wakes who waits
+        if stops:
+            lib.alsamm_pcm_op(self._pages.struct.fd, lib.ALSAMM_DROP, 0, ffi.new("long *"))  # it may be gone
         self.part()
         if self._under_way:  # another thread is in C: it is left blank memory, and finds the descriptor gone
-            self._mapping.release(in_use=True)
-            self._pages.leave()
+            self._leave_c()
         else:
             self._ring.areas = ffi.NULL
             self._let_go()
             self._mapping.release()
             self._pages.close()
         self._device.detach(self)
+
+    def _leave_c(self) -> None:
+        """Counted itself, so that who comes out of C meanwhile does not tidy up beside it."""
+        self._under_way += 1
+        try:
+            self._mapping.release(in_use=True)
+            self._pages.leave()
+        finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self._out_of_c()
+
+    def _out_of_c(self) -> None:
+        if self._closed:
+            self._let_go()
+            self._pages.close()
 
     def __enter__(self) -> Self:
         return self

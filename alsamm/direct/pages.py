@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import weakref
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from alsamm import errors
@@ -81,10 +82,11 @@ class Pages:
         self.struct = ffi.new("struct alsamm_pages *") if struct is None else struct
         self.struct.fd = -1
         require_pcm(fd, direction)
-        self._finalizer = weakref.finalize(self, _release, self.struct)
+        self._number = _Number()
+        self._finalizer = weakref.finalize(self, _release, self.struct, self._number)
         self._finalizer.atexit = False  # a daemon thread may be in C still; the kernel takes it all back
         _alive.add(self)
-        self.struct.fd = os.dup(fd)
+        self.struct.fd = self._number.take(fd)
         try:
             if status and not force_sync_ptr:
                 self.struct.status = self._map(lib.ALSAMM_STATUS_PAGE)
@@ -121,32 +123,75 @@ class Pages:
         self._finalizer()
 
     def leave(self) -> None:
-        """As ``close``, while another thread is in C: the pages are blank until this object is forgotten."""
+        """As ``close``, while another thread is in C: the pages are blank until ``close``, and the number is nobody's.
+
+        That thread may have read the number already.
+        """
         for page in (self.struct.status, self.struct.control):
             if page:
                 lib.alsamm_blank(page, lib.alsamm_page_size())
-        if self.struct.fd >= 0:
-            fd, self.struct.fd = self.struct.fd, -1
-            os.close(fd)
+        self.struct.fd = -1
+        self._number.blank()
 
     def forked(self) -> None:
         """In the child: the pages are not mapped here, and our descriptor would keep the card open."""
         if not self.closed:
             self._finalizer.detach()
             self.struct.status = self.struct.control = ffi.NULL
-            os.close(self.struct.fd)
             self.struct.fd = -1
+            self._number.give_back()
 
 
-def _release(struct: Any) -> None:
+class _Number:
+    """A descriptor of our own, and which file it is: somebody may close the number, and another file get it.
+
+    Synchronization: as Pages.
+    """
+
+    def __init__(self) -> None:
+        self._fd = -1
+        self._file = (0, 0)
+
+    def take(self, fd: int) -> int:
+        """A dup of ``fd``. Raises OSError without a free one."""
+        self._fd = os.dup(fd)
+        self._file = _file_of(self._fd)
+        return self._fd
+
+    def blank(self) -> None:
+        """Let go of the file, but not yet of its number."""
+        if self._fd >= 0 and _file_of(self._fd) == self._file:
+            with suppress(OSError):  # no descriptor is left: the number goes with the file
+                null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+                os.dup2(null, self._fd, inheritable=False)
+                os.close(null)
+                self._file = _file_of(self._fd)
+                return
+            self.give_back()
+
+    def give_back(self) -> None:
+        """Close it, if it is still what it was; twice is harmless."""
+        fd, self._fd = self._fd, -1
+        if fd >= 0 and _file_of(fd) == self._file:
+            os.close(fd)
+
+
+def _file_of(fd: int) -> tuple[int, int]:
+    try:
+        file = os.fstat(fd)
+    except OSError:  # somebody closed it
+        return (-1, -1)
+    return (file.st_dev, file.st_ino)
+
+
+def _release(struct: Any, number: _Number) -> None:
     """Unmap and close what a struct alsamm_pages holds."""
     for page in (struct.status, struct.control):
         if page:
             lib.alsamm_unmap_page(page)
     struct.status = struct.control = ffi.NULL
-    if struct.fd >= 0:
-        fd, struct.fd = struct.fd, -1
-        os.close(fd)
+    struct.fd = -1
+    number.give_back()
 
 
 class PageView:

@@ -118,6 +118,7 @@ class MmapPlayback(MmapIO):
             if error.errno != errno.EIO:
                 raise
             raise TimeoutError(f"{self._device.name}: the card stood still while draining") from None
+        self._require_open()  # else it was another thread's close that stopped it
 
 
 class Reserved:

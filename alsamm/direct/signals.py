@@ -42,6 +42,11 @@ class SignalFd:
         return self
 
     @classmethod
+    def make_ready(cls) -> None:
+        """Make the pipe: before a stream begins, which must not need one more descriptor later. Raises OSError."""
+        cls._ends()
+
+    @classmethod
     def _ends(cls) -> tuple[int, int]:
         if cls._pipe is None:
             cls._pipe = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import select
 import time
-from collections.abc import AsyncIterable, AsyncIterator, Generator, Iterable
-from contextlib import contextmanager
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Generator, Iterable
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NoReturn, TypeVar
 
 import numpy as np
@@ -42,6 +42,7 @@ class AsyncStream(Generic[_S]):
 
     def __init__(self, stream: _S) -> None:
         self.stream = stream
+        stream.closing = self._closing
         self._busy = False
         self._woken: asyncio.Future[tuple[int, int]] | None = None
         """Who waits."""
@@ -55,14 +56,16 @@ class AsyncStream(Generic[_S]):
         waits; ClosedError.
         """
         stream = self.stream
-        seconds = self._patience if timeout is None else seconds_of(timeout)
+        seconds = self.patience if timeout is None else seconds_of(timeout)
         if self._woken is not None:
             self._refuse()
         loop = asyncio.get_running_loop()
         descriptors = stream.pcm.poll_descriptors()
         woken = self._woken = loop.create_future()
         # Not wait_for, which until Python 3.12 forgets that it was cancelled if it is woken at the same time.
-        alarm = loop.call_later(seconds, _wake, woken, -1, 0)
+        # By way of one more turn of the loop, which looks at the descriptors first: a process that was stopped has no
+        # time left when it goes on, whatever the card has to tell.
+        alarm = loop.call_later(seconds, loop.call_later, 0, _wake, woken, -1, 0)
         try:
             for fd, events in descriptors:
                 self._watched.append(fd)
@@ -74,6 +77,10 @@ class AsyncStream(Generic[_S]):
             if who[0] < 0:
                 raise TimeoutError(f"{stream.device}: the card stands still")
             stream.pcm.poll_revents([who])  # alsa-lib's plugins must be told, before they look at what there is
+        except OSError as error:  # EBADF of the loop's selector: another thread was quicker
+            if not stream.closed:
+                raise
+            raise errors.ClosedError(f"{stream.device}: closed while a task waited") from error
         finally:
             alarm.cancel()
             self._unwatch(loop)
@@ -86,7 +93,8 @@ class AsyncStream(Generic[_S]):
             loop.remove_writer(fd)
 
     @property
-    def _patience(self) -> float:
+    def patience(self) -> float:
+        """Seconds for which a card may stand still: a buffer's time and one."""
         return self.stream.buffer_size / self.stream.rate + 1
 
     @contextmanager
@@ -107,29 +115,48 @@ class AsyncStream(Generic[_S]):
 
         Raises SuspendedError for a system that stays asleep.
         """
-        stream, end = self.stream, time.monotonic() + self._patience
-        while stream.recovers and stream.state == State.SUSPENDED:
-            try:
-                stream.recover(timeout=0)
-            except errors.SuspendedError:  # noqa: PERF203 -- seldom
-                if time.monotonic() >= end:
-                    raise
-                await asyncio.sleep(_NAP)
+        stream = self.stream
+        if stream.recovers and stream.state == State.SUSPENDED:
+            await _recovered(stream.recover, self.patience)
 
     async def drain(self, timeout: float | None = None) -> None:
         """As the stream's ``drain``, in a thread, for it waits."""
         raise NotImplementedError
 
     def close(self) -> None:
-        """Stop at once and close. A task that waits gets ClosedError."""
-        woken = self._woken
+        """Stop at once and close, as the stream's own ``close``. A task that waits gets ClosedError."""
+        self.stream.close()
+
+    def _closing(self) -> None:
+        """Before the stream closes its descriptors: their numbers are others' then."""
+        if (woken := self._woken) is None:
+            return
+        loop = woken.get_loop()
+        if asyncio._get_running_loop() is loop:  # noqa: SLF001 -- public by its documentation; None in other threads
+            self._give_up(woken)
+        else:  # another thread, which must not touch the loop's selector
+            with suppress(RuntimeError):  # the loop has ended
+                loop.call_soon_threadsafe(self._give_up, woken)
+
+    def _give_up(self, woken: asyncio.Future[tuple[int, int]]) -> None:
+        if self._woken is woken:
+            self._unwatch(woken.get_loop())
+        if not woken.done():
+            woken.set_exception(errors.ClosedError(f"{self.stream.device}: closed while a task waited"))
+
+
+async def _recovered(recover: Callable[..., None], patience: float) -> None:
+    """Recover as soon as the system is awake. Raises SuspendedError for one that stays asleep."""
+    end = time.monotonic() + patience
+    while True:
         try:
-            if woken is not None:
-                self._unwatch(woken.get_loop())  # before the numbers are others'
-                if not woken.done():
-                    woken.set_exception(errors.ClosedError(f"{self.stream.device}: closed while a task waited"))
-        finally:
-            self.stream.close()
+            recover(timeout=0)
+        except errors.SuspendedError:  # noqa: PERF203 -- seldom
+            if time.monotonic() >= end:
+                raise
+            await asyncio.sleep(_NAP)
+        else:
+            return
 
 
 def _wake(woken: asyncio.Future[tuple[int, int]], fd: int, events: int) -> None:
@@ -240,13 +267,26 @@ class AsyncDuplex:
         mic = self.stream.capture
         count = None if count is None else count_of("count", count)
         while count is None or count > 0:
+            await self._awake()
             self._pair.start()
             while mic.state == State.RUNNING and mic.ready < mic.period_size:
                 await self._mic.ready()
+            await self._awake()
             turn = self._pair.turn()
             yield turn.heard, turn.played
-            self._pair.done(turn)
+            if await self._awake():  # with what both held
+                self.stream.playback.lose(turn.played)
+            else:
+                self._pair.done(turn)
             count = count if count is None else count - 1
+
+    async def _awake(self) -> bool:
+        """As AsyncStream's, of both; whether they slept."""
+        sides = (self.stream.playback, self.stream.capture)
+        if not sides[0].recovers or all(side.state != State.SUSPENDED for side in sides):
+            return False
+        await _recovered(self._pair.recover, self._mic.patience)
+        return True
 
 
 class Awaitable(Generic[_A]):

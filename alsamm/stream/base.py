@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from copy import copy
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -65,6 +64,8 @@ class DeviceStream:
         self._dropped = 0
         self._staged = False
         self._started_ns: int | None = None
+        self.closing: Callable[[], None] | None = None
+        """Called before it is closed, in the thread that closes: who polls its descriptor must let go of it."""
 
     # ---- what was granted ----
 
@@ -315,11 +316,10 @@ class DeviceStream:
     def close(self) -> None:
         """Stop at once and close; twice is harmless."""
         try:
-            if not self.closed:
-                with suppress(errors.AlsaError):  # it may be gone
-                    self._io.drop()
+            if self.closing is not None:
+                self.closing()
         finally:
-            self._io.close()
+            self._io.close(drop=True)
             self._pcm.close()
 
     def __enter__(self) -> Self:

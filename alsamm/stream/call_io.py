@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
@@ -18,6 +18,8 @@ from alsamm.stream.call_timeline import NAP, CallTimeline
 from alsamm.stream.staging import Staging
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from numpy.typing import DTypeLike
 
     from alsamm.alsalib import PCM
@@ -139,7 +141,8 @@ class CallIO(CallTimeline):
         if self.avail() < self._avail_min:  # snd_pcm_wait's time may be over before it looks
             began = time.monotonic_ns()
             try:
-                self._pcm.wait(limit)
+                with self._closable():
+                    self._pcm.wait(limit)
             finally:
                 self._slept_since(began)
         if self.state is State.RUNNING:
@@ -189,11 +192,13 @@ class CallIO(CallTimeline):
         """Move every frame, waiting as long as the card moves, and no longer than the timeout."""
         limit = None if timeout is None else time.monotonic() + seconds_of(timeout)
         moved_at = time.monotonic()
-        woken = False
+        woken = recovered = False
         while True:
             try:
-                if moved := self._move(block):
-                    moved_at = time.monotonic()
+                with self._closable():
+                    moved = self._move(block)
+                if moved:
+                    moved_at, recovered = time.monotonic(), False
                 if self._done == len(block):
                     return len(block)
                 if self.state is State.PREPARED:
@@ -212,6 +217,8 @@ class CallIO(CallTimeline):
             except (errors.XrunError, errors.SuspendedError):
                 if not recover:
                     raise
+                if not recovered:  # a card that stops again before anything moved stands still
+                    moved_at, recovered = time.monotonic(), True
                 self.recover(self._time_left(block, timeout, limit, moved_at))
                 woken = False
 
@@ -257,9 +264,13 @@ class CallIO(CallTimeline):
         """Whether ``close`` was called, the PCM was closed, or this process was forked from the owner's."""
         return self._closed or self._device.closed
 
-    def close(self) -> None:
-        """Let go of the PCM, which stays open and as it is. Twice is harmless."""
-        self._closed = True
+    def close(self, *, drop: bool = False) -> None:
+        """Let go of the PCM, which stays open and as it is, or with ``drop`` is stopped. Twice is harmless."""
+        stops = drop and not self.closed
+        self._closed = True  # before it stops, which wakes who waits
+        if stops:
+            with suppress(errors.AlsaError):  # it may be gone
+                self._device.drop()
 
     # ---- helpers ----
 
@@ -277,6 +288,16 @@ class CallIO(CallTimeline):
     @property
     def _label(self) -> str:
         return self._device.name
+
+    @contextmanager
+    def _closable(self) -> Generator[None]:
+        """What a call says that another thread's ``close`` has ended: ClosedError, whatever alsa-lib calls it."""
+        try:
+            yield
+        except errors.AlsaError:
+            self._require_open()
+            raise
+        self._require_open()
 
     def _require_open(self) -> None:
         if self.closed:

@@ -153,8 +153,11 @@ class Stream:
         self._end(Asked.STOP, timeout)
 
     def abort(self) -> None:
-        """Stop at once. Else as ``stop``."""
-        self._end(Asked.ABORT, None)
+        """Stop at once. Else as ``stop``.
+
+        Raises TimeoutError where the callback does not return for a buffer's time and a second: nobody can end it.
+        """
+        self._end(Asked.ABORT, patience_of(self._loop.stream))
 
     def wait(self, timeout: float | None = None) -> None:
         """Wait until it has ended by itself. ``timeout``, seconds: TimeoutError, and nothing has changed.
@@ -168,7 +171,10 @@ class Stream:
         self._raise()
 
     def close(self) -> None:
-        """Stop at once and close; twice is harmless. Else as ``abort``."""
+        """Stop at once and close; twice is harmless. Else as ``abort``.
+
+        After its TimeoutError the device stays open until the callback returns; then ``close`` may be called again.
+        """
         if (error := self._close()) is not None:
             raise error
 
@@ -179,11 +185,12 @@ class Stream:
         if loop.is_mine:
             loop.ask(Asked.ABORT, close=True)
             return None
-        try:
-            loop.ask(Asked.ABORT)
-            loop.wait(None)
-        finally:
-            loop.stream.close()
+        loop.ask(Asked.ABORT)
+        if not loop.wait(patience_of(loop.stream)):
+            raise TimeoutError(
+                f"Stream of {self._device}: its callback does not return; the device stays open until then"
+            )
+        loop.stream.close()
         self._forgotten.detach()
         return loop.take_error()
 

@@ -17,6 +17,7 @@ from alsamm.stream.call_io import CallIO
 from alsamm.stream.call_timeline import MOVING, NAP
 
 if TYPE_CHECKING:
+    from alsamm.alsalib import PCM
     from alsamm.alsalib.status import PcmStatus
 
 __all__ = ["CallCapture", "CallPlayback"]
@@ -89,8 +90,11 @@ class CallPlayback(CallIO):
         ``timeout``: seconds for which the card may stand still; None is one buffer and a second. Raises TimeoutError
         then; else as CallIO.
         """
-        pcm = self._pcm
         patience = default_timeout(self._geometry) if timeout is None else seconds_of(timeout)
+        with self._closable():
+            self._drain(self._pcm, patience)
+
+    def _drain(self, pcm: PCM, patience: float) -> None:
         if pcm.state in (State.XRUN, State.SUSPENDED):  # of which snd_pcm_drain says nothing (rule G)
             pcm.avail()
         place, moved_at = -1, time.monotonic()

@@ -50,9 +50,9 @@ class HeldPair(Pair):
         self._ahead = self._out.ring.frame - self._taken
         return Turn(self._fifo[: self._mic.period_size], played, self._taken)
 
-    def recover(self) -> None:
+    def recover(self, timeout: float | None = None) -> None:
         """Both begin anew, and so does what is between them."""
-        super().recover()
+        super().recover(timeout)
         self._begin_anew()
 
     def _take_in(self) -> None:

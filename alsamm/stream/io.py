@@ -73,7 +73,7 @@ class StreamIO(Protocol):
     def recover(self, timeout: float | None = None) -> None: ...  # noqa: D102
     def next_view(self, frames: int) -> _Array: ...  # noqa: D102
     def commit(self, frames: int) -> None: ...  # noqa: D102
-    def close(self) -> None: ...  # noqa: D102
+    def close(self, *, drop: bool = False) -> None: ...  # noqa: D102
 
 
 class PlaybackIO(StreamIO, Protocol):

@@ -109,7 +109,7 @@ class NativeThread:
     def ask_to_finish(self) -> None:
         """Likewise, but the thread then plays what is in the ring, ends capture, and lasts so long.
 
-        ``ask_to_stop``, before or after it, is the stronger, and ends that within 50 ms or half a period;
+        ``ask_to_stop``, before or after it, is the stronger, and ends that within 50 ms;
         not at the same time.
         """
         if not self._native.stop:

@@ -93,17 +93,17 @@ class Pair:
         out.running()
         mic.running()
 
-    def recover(self) -> None:
-        """Both, whichever of them stopped. StateError where none did."""
+    def recover(self, timeout: float | None = None) -> None:
+        """Both, whichever of them stopped; ``timeout`` as DeviceStream.recover. StateError where none did."""
         out, mic = self._out.ring, self._mic.ring
         if self._paired:
-            out.recover()
+            out.recover(timeout)
             return
         stopped = [ring for ring in (out, mic) if ring.state in (State.XRUN, State.SUSPENDED)]
         if not stopped:
             raise errors.StateError(f"{self._out.device}: there is nothing to recover from")
         for ring in stopped:
-            ring.recover()  # which counts it
+            ring.recover(timeout)  # which counts it
         for ring in (out, mic):
             ring.drop()
             ring.prepare()

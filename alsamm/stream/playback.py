@@ -225,6 +225,11 @@ class PlaybackStream(DeviceStream, Awaitable[AsyncPlayback]):
         finally:
             self._dropped += len(view) - done
 
+    def lose(self, view: _Array) -> None:
+        """Count what ``next_period`` gave, and an interruption has taken before it could be handed over."""
+        self._moved += len(view)
+        self._dropped += len(view)
+
     def drain(self, timeout: float | None = None) -> None:
         """Play what was written to its end, then stop.
 

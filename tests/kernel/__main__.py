@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import json
+import os
+import re
 import shlex
 import shutil
 import signal
@@ -14,6 +17,7 @@ from types import FrameType
 
 from tests.kernel import devices as lab_devices
 from tests.kernel import guest, images, table
+from tests.reliability import figures
 
 _PROJECT = Path(__file__).resolve().parents[2]
 _TESTS = "tests/contract,tests/kernel/test_end_to_end.py"
@@ -28,9 +32,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--arch", choices=("amd64", "arm64"), default="amd64")
     parser.add_argument("--kernel", default="6.1", metavar="SERIES", help="series of the Debian kernel: 6.1 or 6.12")
     parser.add_argument("--devices", default="", metavar="A,B", help="only these; by default all that the guest has")
-    parser.add_argument("--tests", default=_TESTS, metavar="A,B", help="files or folders, for pytest")
+    parser.add_argument("--tests", default=_TESTS, metavar="A,B", help="files, folders or options, for pytest")
     parser.add_argument("-k", dest="expression", metavar="EXPR", help="only the tests that fit, as in pytest")
     parser.add_argument("--icount", action="store_true", help="guest time counts instructions: for CPU figures")
+    parser.add_argument("--sleeps", action="store_true", help="the tests suspend the guest, after which 9p is dead")
+    parser.add_argument(
+        "--figures", action="store_true", help="put the tables that the tests keep into docs/reliability"
+    )
     parser.add_argument("--timeout", type=float, default=900, metavar="SECONDS", help="for the whole guest")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--shell-command", metavar="COMMAND", help="run this in the guest instead of the suite")
@@ -43,11 +51,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _suite(tests: str, expression: str | None) -> str:
+def _suite(tests: str, expression: str | None, *, sleeps: bool) -> str:
     """The script that runs ``tests`` on the devices that the guest found."""
     words = [
         f'exec "$LAB_PYTHON" -m pytest {" ".join(map(shlex.quote, tests.split(",")))} --devices="$LAB_DEVICES"',
-        '--junitxml="$ALSAMM_LAB_RESULTS/contract.xml" -v --color=no -p no:cacheprovider',
+        # After a sleep no file can be opened, be it a source for a traceback.
+        "--tb=line -rfE" if sleeps else '--junitxml="$ALSAMM_LAB_RESULTS/contract.xml"',
+        "-v --color=no -p no:cacheprovider",
         f"-o faulthandler_timeout={_STILL_AFTER}",
     ]
     if expression is not None:
@@ -103,14 +113,27 @@ def _report(arguments: argparse.Namespace, task: guest.Task, outcome: guest.Outc
             failures.append("tests failed")
         if results.untested and arguments.expression is None and arguments.shell_command is None:
             failures.append(f"no test ran on {', '.join(results.untested)}")
-    elif arguments.shell_command is None and not arguments.shell:
+    elif arguments.shell_command is None and not arguments.shell and not arguments.sleeps:
         failures.append("the suite left no junit file")
+    if arguments.figures:
+        _keep_figures(task.results)
     failures += [f"MISSING DEVICE: {name}" for name in outcome.missing]
     if outcome.status and not failures:
         failures.append(f"the guest's status is {outcome.status}")
     if outcome.status is None:
         print(f"lab: the end of the guest's console:\n{_tail(task.results / 'console.log')}")
     return failures
+
+
+def _keep_figures(results: Path) -> None:
+    """Put the tables that the run's tests kept where those of the host are (tests/reliability/figures.py)."""
+    folder = Path(os.environ.get("ALSAMM_FIGURES", figures.FOLDER))
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in (results / "figures").glob("*.json"):
+        shutil.copyfile(path, folder / path.name)
+    said = (results / "guest.log").read_text(errors="replace") if (results / "guest.log").exists() else ""
+    for name, text in re.findall(r"^lab: figures (\S+) (.*)$", said, re.MULTILINE):
+        (folder / name).write_text(json.dumps(json.loads(text), indent=2) + "\n")
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -124,13 +147,14 @@ def _run(arguments: argparse.Namespace) -> int:
     task = guest.Task(
         image=image,
         devices=chosen,
-        command=command or _suite(arguments.tests, arguments.expression),
+        command=command or _suite(arguments.tests, arguments.expression, sleeps=arguments.sleeps),
         checkout=arguments.checkout.resolve(),
         results=results,
         timeout=float("inf") if arguments.shell else arguments.timeout,
         interactive=arguments.shell,
         needs_extension=command is None,
         icount=arguments.icount,
+        sleeps=arguments.sleeps,
     )
     print(f"lab: {image.arch} guest, Linux {image.version}; this run's files: {results}", flush=True)
     outcome = guest.run(task)

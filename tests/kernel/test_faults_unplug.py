@@ -1,0 +1,92 @@
+"""A card that is taken away, and comes again."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import time
+from collections.abc import Callable, Generator
+from pathlib import Path
+
+import pytest
+
+import alsamm
+from tests.kernel.faultkit import SOON, Place, course, keep_row, until
+from tests.kernel.faultphases import begin
+
+
+def device_of(place: Place) -> Path:
+    """What the card is in /sys: a USB interface, a PCI function, a platform device."""
+    number = Path(f"/proc/asound/{place.card}").resolve().name
+    return Path(f"/sys/class/sound/{number}/device").resolve()
+
+
+@contextlib.contextmanager
+def socket_of(place: Place) -> Generator[Callable[[], None]]:
+    """What pulls the plug; it is in again afterwards, and the card plays."""
+    authorized = device_of(place).parent / "authorized"
+
+    def pull() -> None:
+        authorized.write_text("0")
+
+    try:
+        yield pull
+    finally:
+        authorized.write_text("1")
+        until(lambda: place.is_there, f"{place.card} is listed afresh")
+        until(lambda: not _refused(place), f"{place.card} can be opened")
+    place.plays()
+
+
+def _refused(place: Place) -> bool:
+    """udev, or its absence, takes a moment."""
+    try:
+        alsamm.PCM(place.pcm("playback"), "playback").close()
+    except alsamm.DeviceNotFoundError:
+        return True
+    return False
+
+
+@pytest.mark.needs("plug")
+@pytest.mark.shown("usb")
+def test_unplugged(place: Place, way: str, phase: str) -> None:
+    with socket_of(place) as pull, course(place, way) as made:
+        begin(made, phase)
+        moment = time.monotonic()
+        pull()
+        if phase == "idle":
+            made.begin_with(made.road.serve)
+        made.let_go()
+        after = made.end_since(moment)
+        assert isinstance(made.error, alsamm.DeviceLostError), made.error
+        keep_row(f"unplugged, {phase}", way, place.name, "DeviceLostError", after)
+        assert after < SOON
+        assert not place.is_there
+
+
+@pytest.mark.shown("hda", "aloop", "dummy")
+@pytest.mark.roads("mapped", "periods", "callback", "C callback")
+def test_driver_unbound(place: Place, road: str) -> None:
+    """As by ``echo … > unbind``: the kernel waits until all have closed it, and takes it away from them at once."""
+    device = device_of(place)
+    driver = (device / "driver").resolve()
+    unbinding = None
+    try:
+        with course(place, road) as made:
+            made.begin()
+            assert subprocess.run(["modprobe", "-r", driver.name], check=False, capture_output=True).returncode != 0
+            made.goes_on()  # the kernel refuses what is in use
+            moment = time.monotonic()
+            unbinding = subprocess.Popen(["/bin/sh", "-c", f"echo {device.name} > {driver}/unbind"])
+            after = made.end_since(moment)
+            assert isinstance(made.error, alsamm.DeviceLostError), made.error
+            keep_row("driver unbound", road, place.name, "modprobe -r refused; DeviceLostError", after)
+            assert after < SOON
+    finally:
+        if unbinding is not None:
+            assert unbinding.wait(30) == 0
+        if not (device / "driver").exists():
+            (driver / "bind").write_text(device.name)
+        until(lambda: place.is_there, f"{place.card} is listed afresh")
+        until(lambda: not _refused(place), f"{place.card} can be opened")
+    place.plays()
