@@ -50,7 +50,6 @@ class BlockIO(KernelOps):
     """Its length."""
     _under_way = 0
     """Calls that work without the GIL just now."""
-    _closed = False
 
     def _set_up(self, geometry: Geometry, dtype: object, *, dither: bool, capture: bool) -> None:
         """Which arrays the caller will hand over, and what is to be done to their samples."""

@@ -197,7 +197,7 @@ def _release(struct: Any, number: _Number) -> None:
 class PageView:
     """What Status and Control have in common: where they come from and how long they live."""
 
-    _WANTS: ClassVar[dict[str, bool]]
+    _WANTS: ClassVar[dict[str, Any]]
     _borrowed = False
 
     def __init__(self, pcm: Device, *, force_sync_ptr: bool = False) -> None:

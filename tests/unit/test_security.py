@@ -99,7 +99,7 @@ def test_nothing_of_ours_starts_a_process() -> None:
 def mapped(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the C functions that map, as direct/pages.py calls them."""
     calls: list[str] = []
-    real: Any = pages.lib
+    real: Any = vars(pages)["lib"]
 
     class Watched:
         def __getattr__(self, name: str) -> Any:
@@ -170,7 +170,7 @@ def test_a_device_that_lies_about_its_direction(mapped: list[str]) -> None:
     """The kernel is asked, and not the Device."""
     with sim.Card("liar") as card, alsamm.PCM(card.device, "capture") as pcm:
         pcm.setup(channels=2, period_size=64, buffer_size=256)
-        pcm._direction = alsamm.Direction.PLAYBACK  # type: ignore[misc]
+        pcm._direction = alsamm.Direction.PLAYBACK
         with pytest.raises(alsamm.UnsupportedError, match="not for playback"):
             alsamm.MmapPlayback(pcm)
         assert not mapped

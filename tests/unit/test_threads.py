@@ -144,7 +144,7 @@ def test_a_stream_beside_its_owner(card: sim.Card, kind: str) -> None:
 
 def test_duplex_beside_its_owner(card: sim.Card) -> None:
     card.loop = True
-    with alsamm.duplex(card.device, **SIZES) as io:
+    with alsamm.duplex(card.device, channels=2, period_size=480, buffer_size=9_600) as io:
 
         def look() -> None:
             assert 0 <= io.playback.stats.queued <= io.playback.buffer_size
