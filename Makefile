@@ -11,12 +11,12 @@ LAB := $(BIN)/python -m tests.kernel
 SOUND ?= /usr/share/sounds/alsa/Front_Center.wav
 C_SOURCES := $(wildcard alsamm/_c/*.c alsamm/_c/*.h alsamm/_c/*.cdef) build_ffi.py setup.py pyproject.toml
 
-.PHONY: demo test check check-c unit bench bench-kernel lab lab-6.1 lab-6.12 lab-arm64 lab-busy clean
+.PHONY: demo test check check-c unit memory sanitize fuzz bench bench-kernel lab lab-6.1 lab-6.12 lab-arm64 lab-busy clean
 
 demo: $(VENV)/.built
 	$(BIN)/python -m alsamm demo $(SOUND)
 
-test: check unit lab
+test: check unit memory lab
 
 check: check-c
 	$(BIN)/ruff check .
@@ -28,6 +28,19 @@ check-c: $(VENV)/.checkers
 
 unit: $(VENV)/.checkers
 	$(BIN)/python -m pytest
+
+# A taste of the next two: what moves samples and pointers, and seconds of fuzzing.
+memory: $(VENV)/.checkers
+	$(BIN)/python -m tests.sanitize --tools asan --smoke
+	$(BIN)/python -m tests.fuzz --seconds 7
+
+# Long: most tests under AddressSanitizer with UBSan, ThreadSanitizer and valgrind. SANITIZE="--tools tsan" takes one.
+sanitize: $(VENV)/.checkers
+	$(BIN)/python -m tests.sanitize --keep $(SANITIZE)
+
+# Longer is better: FUZZ="--seconds 3600".
+fuzz: $(VENV)/.checkers
+	$(BIN)/python -m tests.fuzz --keep $(FUZZ)
 
 # No card is needed. A missed target is told and fails nothing; BENCH="-k write" measures a part and writes no docs.
 bench: $(VENV)/.benches

@@ -240,7 +240,7 @@ int alsamm_fill_silence(struct alsamm_ring *ring);
 int alsamm_prepare(struct alsamm_ring *ring);
 /* After an xrun or a suspend, of the partner too. -EAGAIN: the system is not awake yet; -EBADFD: nothing to recover from. */
 int alsamm_recover(struct alsamm_ring *ring);
-long long fast_frame(struct alsamm_ring *ring);             /* the number of the next frame to commit */
+long long fast_frame(struct alsamm_ring *ring);             /* the number of the next frame to commit; any thread */
 int fast_set_frame(struct alsamm_ring *ring, long long frame);
 
 struct alsamm_place {           /* a frame and the time at which the card was there; they belong together */
