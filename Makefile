@@ -16,12 +16,12 @@ SOUND ?= /usr/share/sounds/alsa/Front_Center.wav
 WORKERS ?= 4 # more than cores: most cases wait
 C_SOURCES := $(wildcard alsamm/_c/*.c alsamm/_c/*.h alsamm/_c/*.cdef) build_ffi.py setup.py pyproject.toml
 
-.PHONY: demo test check check-c docs peers unit wheel packages bench bench-kernel lifetimes parallel model soak soak-software soak-aloop lab lab-6.1 lab-6.12 lab-arm64 lab-busy lab-faults faults clean
+.PHONY: demo test check check-c docs peers unit wheel packages bench bench-kernel memory sanitize fuzz lifetimes parallel model soak soak-software soak-aloop lab lab-6.1 lab-6.12 lab-arm64 lab-busy lab-faults faults clean
 
 demo: $(VENV)/.built
 	$(BIN)/python -m alsamm demo $(SOUND)
 
-test: check docs unit packages lab
+test: check docs unit memory packages lab
 
 check: check-c
 	$(BIN)/ruff check .
@@ -57,6 +57,19 @@ lifetimes: $(VENV)/.checkers
 # Cases that may run beside themselves, each in four threads at a time.
 parallel: $(VENV)/.checkers
 	$(BIN)/python -m pytest --parallel-threads=4 --iterations=20 tests/unit/test_parallel.py tests/unit/test_ring.py
+
+# A taste of the next two: what moves samples and pointers, and seconds of fuzzing.
+memory: $(VENV)/.checkers
+	$(BIN)/python -m tests.sanitize --tools asan --smoke
+	$(BIN)/python -m tests.fuzz --seconds 7
+
+# Long: most tests under AddressSanitizer with UBSan, ThreadSanitizer and valgrind. SANITIZE="--tools tsan" takes one.
+sanitize: $(VENV)/.checkers
+	$(BIN)/python -m tests.sanitize --keep $(SANITIZE)
+
+# Longer is better: FUZZ="--seconds 3600".
+fuzz: $(VENV)/.checkers
+	$(BIN)/python -m tests.fuzz --keep $(FUZZ)
 
 # No card is needed. A missed target is told and fails nothing; BENCH="-k write" measures a part and writes no docs.
 bench: $(VENV)/.checkers

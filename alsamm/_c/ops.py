@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from alsamm import errors
 from alsamm._c import check, failure, ffi, lib
+from alsamm.checks import count_of
 
 __all__ = ["KernelOps"]
 
@@ -47,7 +48,7 @@ class KernelOps:
 
     def pause(self, enable: bool = True) -> None:
         """Hold or go on (SNDRV_PCM_IOCTL_PAUSE). Raises UnsupportedError where the card cannot (HwParams.can_pause)."""
-        self._op(lib.ALSAMM_PAUSE, "SNDRV_PCM_IOCTL_PAUSE", int(enable))
+        self._op(lib.ALSAMM_PAUSE, "SNDRV_PCM_IOCTL_PAUSE", int(bool(enable)))
 
     def resume(self) -> None:
         """Go on after the system was suspended (SNDRV_PCM_IOCTL_RESUME). Raises UnsupportedError: then ``prepare``."""
@@ -67,11 +68,11 @@ class KernelOps:
 
     def rewind(self, frames: int) -> int:
         """Take back up to ``frames`` committed ones; gives how many (SNDRV_PCM_IOCTL_REWIND, rule E7)."""
-        return self._op(lib.ALSAMM_REWIND, "SNDRV_PCM_IOCTL_REWIND", _count(frames))
+        return self._op(lib.ALSAMM_REWIND, "SNDRV_PCM_IOCTL_REWIND", count_of("frames", frames))
 
     def forward(self, frames: int) -> int:
         """Skip up to ``frames``; gives how many (SNDRV_PCM_IOCTL_FORWARD, rule E7)."""
-        return self._op(lib.ALSAMM_FORWARD, "SNDRV_PCM_IOCTL_FORWARD", _count(frames))
+        return self._op(lib.ALSAMM_FORWARD, "SNDRV_PCM_IOCTL_FORWARD", count_of("frames", frames))
 
     def delay(self) -> int:
         """Frames between what is written or read now and the speaker or microphone (SNDRV_PCM_IOCTL_DELAY, rule H5)."""
@@ -85,9 +86,3 @@ class KernelOps:
             pass  # the interpreter has run the signal handlers by now, and one that raises ends the loop
         check(code, func, self._label, self._failures)
         return int(result[0])
-
-
-def _count(frames: int) -> int:
-    if not 0 <= frames < 1 << 62:
-        raise errors.ArgumentError(f"{frames} frames: 0 or more")
-    return frames

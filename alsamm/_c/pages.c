@@ -1,4 +1,6 @@
 /* One value of the status or control page: by load or store where it is mapped, by SYNC_PTR where the kernel refuses it. */
+#include <limits.h>
+
 #include "direct.h"
 
 static int ask(const struct alsamm_pages *pages, int flags, struct alsamm_snapshot *now)
@@ -106,6 +108,12 @@ int direct_set_appl_ptr(struct alsamm_ring *ring, unsigned long value)
 
 /* ---- for anybody ---- */
 
+/* What another client put into the control page may be any number (rule D4), and one so large would look like an errno. */
+static long long told(unsigned long value)
+{
+    return value > LONG_MAX ? -EOVERFLOW : (long long)value;
+}
+
 /* A field of the mapped page, or of SYNC_PTR's answer where the page is refused. */
 #define FROM_PAGE(type, page, mapped, asked)                \
     do {                                                    \
@@ -120,7 +128,7 @@ int direct_set_appl_ptr(struct alsamm_ring *ring, unsigned long value)
 
 long long fast_hw_ptr(struct alsamm_pages *pages)
 {
-    FROM_PAGE(status_page, status, (long long)__atomic_load_n(&at->hw_ptr, __ATOMIC_ACQUIRE), now.hw_ptr);
+    FROM_PAGE(status_page, status, told(__atomic_load_n(&at->hw_ptr, __ATOMIC_ACQUIRE)), told(now.hw_ptr));
 }
 
 long long fast_state(struct alsamm_pages *pages)
@@ -141,12 +149,12 @@ long long fast_audio_tstamp_ns(struct alsamm_pages *pages)
 
 long long fast_appl_ptr(struct alsamm_pages *pages)
 {
-    FROM_PAGE(control_page, control, (long long)__atomic_load_n(&at->appl_ptr, __ATOMIC_RELAXED), now.appl_ptr);
+    FROM_PAGE(control_page, control, told(__atomic_load_n(&at->appl_ptr, __ATOMIC_RELAXED)), told(now.appl_ptr));
 }
 
 long long fast_avail_min(struct alsamm_pages *pages)
 {
-    FROM_PAGE(control_page, control, (long long)__atomic_load_n(&at->avail_min, __ATOMIC_RELAXED), now.avail_min);
+    FROM_PAGE(control_page, control, told(__atomic_load_n(&at->avail_min, __ATOMIC_RELAXED)), told(now.avail_min));
 }
 
 int fast_set_appl_ptr(struct alsamm_pages *pages, unsigned long value)

@@ -67,29 +67,47 @@ static long long ahead(const struct alsamm_ring *ring, unsigned long hw_ptr, uns
     return distance;
 }
 
-/* Whether what was read since the anchor had that version belongs together. */
-static int anchored(const struct alsamm_ring *ring, unsigned int version)
+/* Any thread. -EAGAIN: the owner is changing the numbers, which PREPARE can make long. */
+static int read_anchor(const struct alsamm_ring *ring, struct alsamm_anchor *out)
+{
+    const struct alsamm_anchor *anchor = &ring->anchor;
+
+    out->version = __atomic_load_n(&anchor->version, __ATOMIC_ACQUIRE);
+    out->frame = __atomic_load_n(&anchor->frame, __ATOMIC_RELAXED);
+    out->pointer = __atomic_load_n(&anchor->pointer, __ATOMIC_RELAXED);
+    return out->version & 1 ? -EAGAIN : 0;
+}
+
+/* After the pointers were read: 0, or -EAGAIN where they do not belong to the anchor. */
+static int still_anchored(const struct alsamm_ring *ring, const struct alsamm_anchor *seen)
 {
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    return !(version & 1) && version == __atomic_load_n(&ring->anchor.version, __ATOMIC_RELAXED);
+    return seen->version == __atomic_load_n(&ring->anchor.version, __ATOMIC_RELAXED) ? 0 : -EAGAIN;
 }
 
 /* A number may be below 0, where a capture was rewound to before its first frame: so it is no result. */
 int fast_frame(struct alsamm_ring *ring, long long *frame)
 {
-    unsigned int version = __atomic_load_n(&ring->anchor.version, __ATOMIC_ACQUIRE);
-    long long appl_ptr = fast_appl_ptr(&ring->pages);
+    struct alsamm_anchor anchor;
+    long long appl_ptr;
+    int error = read_anchor(ring, &anchor);
 
-    if (appl_ptr < 0)
-        return (int)appl_ptr;
-    *frame = direct_frame(ring, (unsigned long)appl_ptr);
-    return anchored(ring, version) ? 0 : -EAGAIN;
+    if (error < 0)
+        return error;
+    appl_ptr = fast_appl_ptr(&ring->pages);
+    error = still_anchored(ring, &anchor);
+    if (error < 0 || appl_ptr < 0)
+        return error < 0 ? error : (int)appl_ptr;
+    *frame = frame_of(ring, anchor.frame, anchor.pointer, (unsigned long)appl_ptr);
+    return 0;
 }
 
 int fast_set_frame(struct alsamm_ring *ring, long long frame)
 {
     long long appl_ptr = fast_appl_ptr(&ring->pages);
 
+    if (frame < 0 || frame > 1LL << 62)
+        return -EINVAL;
     if (appl_ptr < 0)
         return (int)appl_ptr;
     direct_anchor(ring, frame, (unsigned long)appl_ptr);
@@ -97,23 +115,21 @@ int fast_set_frame(struct alsamm_ring *ring, long long frame)
 }
 
 /* Rule K5: position and time by one SYNC_PTR, that asks the card where the state lets it (rule D6). The answer is not kept,
- * for that is the ring's owner's. -EAGAIN: the owner is changing the numbers, which PREPARE can make long. */
+ * for that is the ring's owner's. */
 int fast_place(struct alsamm_ring *ring, struct alsamm_place *out)
 {
-    const struct alsamm_anchor *anchor = &ring->anchor;
-    unsigned int version = __atomic_load_n(&anchor->version, __ATOMIC_ACQUIRE);
-    long long frame = __atomic_load_n(&anchor->frame, __ATOMIC_RELAXED);
-    unsigned long pointer = __atomic_load_n(&anchor->pointer, __ATOMIC_RELAXED);
+    struct alsamm_anchor anchor;
     struct alsamm_snapshot now = {.state = 0};
+    int changing = read_anchor(ring, &anchor);
     int error = ring->pages.fd < 0 ? -EBADF : fast_sync_ptr(ring->pages.fd, ALSAMM_QUERY | ALSAMM_SYNC_HWSYNC, &now);
 
     if (error == -EPIPE || error == -ESTRPIPE || error == -EBADFD)
         error = fast_sync_ptr(ring->pages.fd, ALSAMM_QUERY, &now);
     if (error < 0)
         return error;
-    if (!anchored(ring, version))
+    if (changing < 0 || still_anchored(ring, &anchor) < 0)
         return -EAGAIN;
-    out->frame = frame_of(ring, frame, pointer, now.appl_ptr) + ahead(ring, now.hw_ptr, now.appl_ptr);
+    out->frame = frame_of(ring, anchor.frame, anchor.pointer, now.appl_ptr) + ahead(ring, now.hw_ptr, now.appl_ptr);
     out->time_ns = now.tstamp_ns;
     out->state = now.state;
     return 0;

@@ -252,7 +252,7 @@ int alsamm_fill_silence(struct alsamm_ring *ring);
 int alsamm_prepare(struct alsamm_ring *ring);
 /* After an xrun or a suspend, of the partner too. -EAGAIN: the system is not awake yet; -EBADFD: nothing to recover from. */
 int alsamm_recover(struct alsamm_ring *ring);
-/* The number of the next frame to commit; -EAGAIN as fast_place. */
+/* The number of the next frame to commit; -EAGAIN as fast_place. Any thread. */
 int fast_frame(struct alsamm_ring *ring, long long *frame);
 int fast_set_frame(struct alsamm_ring *ring, long long frame);
 

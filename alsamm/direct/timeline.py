@@ -10,7 +10,7 @@ from typing import Any
 from alsamm import errors
 from alsamm._c import ffi, lib
 from alsamm.account import Interruption, Position
-from alsamm.checks import seconds_of, time_of
+from alsamm.checks import count_of, seconds_of, time_of
 from alsamm.direct.view_io import ViewIO
 from alsamm.enums import State
 
@@ -20,6 +20,7 @@ _MOVING = (State.RUNNING, State.DRAINING, State.XRUN)
 _KEPT: int = lib.ALSAMM_INTERRUPTIONS
 _NAP = 0.02
 _CHANGING = 0.0001
+_NUMBERS = 1 << 62
 
 
 class TimelineIO(ViewIO):
@@ -36,7 +37,8 @@ class TimelineIO(ViewIO):
     def frame(self) -> int:
         """The number in the stream of the next frame to be written or read: 0 at first, and it never goes back.
 
-        Frames that were lost count, and so does the silence that a recovery began anew with.
+        Frames that were lost count, and so does the silence that a recovery began anew with. Synchronization: any
+        thread.
         """
         out = ffi.new("long long *")
         while (code := lib.fast_frame(self._ring, out)) == -errno.EAGAIN:
@@ -45,8 +47,11 @@ class TimelineIO(ViewIO):
         return int(out[0])
 
     def set_frame(self, frame: int) -> None:
-        """Count on from another number. Synchronization: as writing and reading."""
-        self._check(lib.fast_set_frame(self._ring, frame), "frame")
+        """Count on from another number. Synchronization: as writing and reading.
+
+        Raises ArgumentError for one below 0 or beyond 2^62, ArgumentTypeError.
+        """
+        self._check(lib.fast_set_frame(self._ring, count_of("frame", frame, most=_NUMBERS)), "frame")
 
     def position(self) -> Position:
         """The frame that the card is at, and when it was there, by one SYNC_PTR (rules D5, K5).

@@ -6,10 +6,11 @@ import errno
 import os
 import weakref
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from alsamm import errors
 from alsamm._c import check, ffi, lib
+from alsamm.checks import count_of, real_number
 from alsamm.enums import Access, Direction, Format
 from alsamm.sim.limits import ACCESSES, FORMATS, Limits, Range
 from alsamm.sim.opener import CARDS, PREFIX, stand_in
@@ -32,7 +33,6 @@ Clock = Literal["manual", "auto", "realtime"]
 _CLOCKS = {"manual": lib.SIM_CLOCK_MANUAL, "auto": lib.SIM_CLOCK_AUTO, "realtime": lib.SIM_CLOCK_REALTIME}
 _PPM = 1e-6
 _SLOWEST, _FASTEST = 1e-3, 1e3
-_LONGEST = (1 << 64) - 1
 _NEVER = (1 << 8 * ffi.sizeof("unsigned long")) - 1
 _FAILURES = {errno.ENODEV: errors.ClosedError, errno.EBADFD: errors.StateError}
 
@@ -134,10 +134,10 @@ class Card:
             "record": record,
         }.items():
             setattr(config, flag, value)
-        config.granularity = 0 if granularity == "period" else _natural("granularity", granularity, 1)
-        config.boundary = _natural("boundary", boundary or 0)
-        config.dma_bytes = _natural("dma_bytes", dma_bytes or 0)
-        config.delay = _natural("delay", delay)
+        config.granularity = 0 if granularity == "period" else count_of("granularity", granularity, least=1)
+        config.boundary = count_of("boundary", boundary or 0)
+        config.dma_bytes = count_of("dma_bytes", dma_bytes or 0)
+        config.delay = count_of("delay", delay)
         out = ffi.new("struct sim_card **")
         check(lib.sim_card_new(config, out), "sim_card_new", name)
         self._name = name
@@ -201,7 +201,7 @@ class Card:
         stands still, or nothing runs, time passes without it; when nothing is configured a frame has no length, and
         none passes. Not for realtime cards, nor for more than 73 years: ArgumentError.
         """
-        code = lib.sim_advance(self._handle, min(_natural("frames", frames), _LONGEST))
+        code = lib.sim_advance(self._handle, count_of("frames", frames))
         if code == -errno.EOVERFLOW:
             raise errors.ArgumentError(f"advance of {frames} frames: a card's time goes on for 73 years at the most")
         check(code, "advance", self.device, {**_FAILURES, errno.EINVAL: errors.ArgumentError})
@@ -285,7 +285,7 @@ class Card:
 
     @loop.setter
     def loop(self, value: bool) -> None:
-        self._fault(lib.SIM_FAULT_LOOP, value)
+        self._fault(lib.SIM_FAULT_LOOP, bool(value))
         self._loop = bool(value)
 
     # ---- faults ----
@@ -319,11 +319,11 @@ class Card:
 
     def freeze(self, frozen: bool = True) -> None:
         """Let the hardware stand still, or go on: no position moves, no interrupt comes, and no error tells."""
-        self._fault(lib.SIM_FAULT_FREEZE, frozen)
+        self._fault(lib.SIM_FAULT_FREEZE, bool(frozen))
 
     def late(self, interrupts: int, direction: Direction | str = Direction.PLAYBACK) -> None:
         """Lose that many of the next interrupts (rule H4)."""
-        self._fault(lib.SIM_FAULT_LATE, interrupts, direction)
+        self._fault(lib.SIM_FAULT_LATE, count_of("interrupts", interrupts), direction)
 
     def bad_position(self, direction: Direction | str = Direction.PLAYBACK) -> None:
         """Make the next reading of the position register nonsense, which the kernel takes for 0 (rule G3)."""
@@ -331,7 +331,7 @@ class Card:
 
     def busy(self, direction: Direction | str, taken: bool = True) -> None:
         """Let somebody else have the substream open: opening it gives DeviceBusyError."""
-        self._fault(lib.SIM_FAULT_BUSY, taken, direction)
+        self._fault(lib.SIM_FAULT_BUSY, bool(taken), direction)
 
     # ---- truth ----
 
@@ -363,20 +363,14 @@ class Card:
         return bytes(raw), Format(out.format), out.channels, out.rate
 
     def _fault(self, fault: int, value: int = 0, direction: Direction | str = Direction.PLAYBACK) -> None:
-        self._check(lib.sim_fault(self._handle, fault, Direction.of(direction), int(value)), "fault")
+        self._check(lib.sim_fault(self._handle, fault, Direction.of(direction), value), "fault")
 
     def _check(self, code: int, func: str) -> None:
         check(code, func, self.device, _FAILURES)
 
 
 def _speed(speed: float, ppm: float) -> float:
-    factor = speed * (1.0 + ppm * _PPM)
+    factor = real_number("speed", speed) * (1.0 + real_number("ppm", ppm) * _PPM)
     if not _SLOWEST <= factor <= _FASTEST:
         raise errors.ArgumentError(f"speed {speed}, ppm {ppm}: {_SLOWEST} to {_FASTEST} times CLOCK_MONOTONIC's")
     return factor
-
-
-def _natural(name: str, value: Any, least: int = 0) -> int:
-    if not isinstance(value, int) or value < least:
-        raise errors.ArgumentError(f"{name} {value!r}: a whole number of {least} or more")
-    return value

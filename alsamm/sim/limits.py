@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from alsamm import errors
 from alsamm._c import ffi, lib
+from alsamm.checks import whole_number
 from alsamm.enums import Access, Format
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class Limits:
         if isinstance(self.rates, tuple) and len(self.rates) == 2:  # noqa: PLR2004 -- least and most
             config.rate_min, config.rate_max = _range("rates", self.rates)
         else:
-            _write_rates(config, sorted(self.rates))
+            _write_rates(config, sorted(whole_number("rates", rate) for rate in _listed(self.rates)))
         config.formats = _bits([Format.of(value) for value in self.formats], "formats")
         config.accesses = _bits([Access.of(value) for value in self.accesses], "accesses")
         if config.accesses >> Access.MMAP_COMPLEX & 1:
@@ -58,7 +59,7 @@ class Limits:
 
 
 def _write_rates(config: CData, rates: Sequence[int]) -> None:
-    if not 0 < len(rates) <= lib.SIM_RATES or rates[0] <= 0:
+    if not 0 < len(rates) <= lib.SIM_RATES or rates[0] <= 0 or rates[-1] >= 1 << 31:
         raise errors.ArgumentError(f"rates {rates}: 1 to {lib.SIM_RATES} rates in Hz, or a tuple of least and most")
     config.rate_count = len(rates)
     config.rates[0 : len(rates)] = ffi.new("unsigned int[]", list(rates))
@@ -66,13 +67,19 @@ def _write_rates(config: CData, rates: Sequence[int]) -> None:
 
 
 def _range(name: str, value: Range) -> tuple[int, int]:
-    least, most = (value, value) if isinstance(value, int) else value
-    if not 0 < least <= most < 1 << 31:
+    both = value if isinstance(value, tuple) else (value, value)
+    if len(both) != 2 or not 0 < whole_number(name, both[0]) <= whole_number(name, both[1]) < 1 << 31:  # noqa: PLR2004 -- least and most
         raise errors.ArgumentError(f"{name} {value}: least and most, both above 0")
-    return least, most
+    return both
 
 
 def _bits(members: Sequence[int], name: str) -> int:
     if not members:
         raise errors.ArgumentError(f"{name}: a card has one at least")
     return sum(1 << member for member in set(members))
+
+
+def _listed(rates: Sequence[int]) -> Sequence[int]:
+    if not isinstance(rates, (list, tuple, range)):
+        raise errors.ArgumentTypeError(f"rates {rates!r}: a tuple of least and most, or a list of all")
+    return rates

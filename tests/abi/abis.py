@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import subprocess
-from collections.abc import Sequence
+import sys
 from pathlib import Path
 
-__all__ = ["ABIS", "NARROW", "ROOT", "compile_c", "ioctls", "structs"]
+__all__ = ["ABIS", "COMPILE_ARGS", "INCLUDES", "NARROW", "ROOT", "SOURCES", "C", "compile_c", "ioctls", "structs"]
 
 ROOT = Path(__file__).resolve().parents[2]
+C = ROOT / "alsamm" / "_c"
+
+sys.path.insert(0, str(ROOT))  # build_ffi is in no package
+_build_ffi = importlib.import_module("build_ffi")
+
+COMPILE_ARGS: list[str] = _build_ffi.COMPILE_ARGS
+SOURCES = [C / name for name in _build_ffi.SOURCES if name not in {"alsalib.c", "sim_plugin.c"}]
+"""All that needs neither alsa-lib nor, with INCLUDES, Python."""
+INCLUDES = (f"-I{ROOT / 'tests' / 'abi' / 'include'}", f"-I{C}")
+
 RULES = ROOT / "docs" / "kernel-rules.md"
 
 # In the order of rule B's columns.
@@ -45,6 +56,6 @@ def structs(abi: str) -> dict[str, tuple[int, dict[str, int]]]:
 
 def compile_c(abi: str, *arguments: str | Path, stdin: str = "") -> None:
     """Raises AssertionError with what the compiler said."""
-    command: Sequence[str | Path] = (*ABIS[abi], "-std=gnu11", "-Werror", *arguments)
+    command = [*ABIS[abi], "-std=gnu11", "-Werror", *map(str, arguments)]
     done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.abi.abis import NARROW, ROOT, compile_c
+from tests.abi.abis import COMPILE_ARGS, INCLUDES, NARROW, SOURCES, compile_c
 
-sys.path.insert(0, str(ROOT))
-
-from build_ffi import COMPILE_ARGS, SOURCES
-
-# What needs alsa-lib, which is here for the machine's own ABI alone.
-NOT_HERE = ("alsalib.c", "sim_plugin.c")
 # Undefined behaviour ends the program; without a runtime library, which 32 bits would need a package more for.
 CHECKS = ("-fsanitize=undefined", "-fsanitize-undefined-trap-on-error", "-fno-sanitize-recover")
 
@@ -24,10 +17,6 @@ def program(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     """Its ABI, and where it is."""
     abi: str = request.param
     path = tmp_path_factory.mktemp("abi") / abi
-    here, c = Path(__file__).parent, ROOT / "alsamm" / "_c"
-    sources = [c / name for name in SOURCES if name not in NOT_HERE]
-    compile_c(
-        abi, *COMPILE_ARGS, *CHECKS, "-static", "-pthread", f"-I{here / 'include'}", f"-I{c}", "-o", path,
-        here / "program.c", *sources,
-    )  # fmt: skip
+    flags = (*COMPILE_ARGS, *CHECKS, *INCLUDES, "-static", "-pthread")
+    compile_c(abi, *flags, "-o", path, Path(__file__).parent / "program.c", *SOURCES)
     return abi, path

@@ -2,10 +2,10 @@
 
 Which layer is the edge, and so where each target attacks:
 
-- C itself refuses numbers of samples, formats, states, descriptors, offsets and lengths to map, positions, and arrays of
-  any shape and strides: ``convert`` and ``card``, in C (libFuzzer).
-- Python refuses what C cannot know, which is how much lies behind a pointer, and what is no number at all: ``api``, by the
-  public names.
+- C itself refuses numbers of samples, formats, states, descriptors, offsets and lengths to map, positions, and arrays
+  of any shape and strides: ``convert`` and ``card``, in C (libFuzzer).
+- Python refuses what C cannot know, which is how much lies behind a pointer, and what is no number at all: ``api``, by
+  the public names.
 
 An input that breaks a target is kept in build/fuzz; copied to tests/fuzz/corpus it is tried first from then on.
 """
@@ -32,9 +32,7 @@ def main() -> int:
     rows, broken = [], 0
     for target in targets:
         began = time.monotonic()
-        result = (
-            native.fuzz(target, options.seconds) if target in native.TARGETS else api.fuzz(options.seconds)
-        )
+        result = native.fuzz(target, options.seconds) if target in native.TARGETS else api.fuzz(options.seconds)
         seconds = time.monotonic() - began
         broken += bool(result["found"])
         row = {"target": target, **{name: str(value) for name, value in result.items()}, "seconds": f"{seconds:.0f}"}

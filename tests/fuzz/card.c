@@ -213,6 +213,7 @@ static void pointers(struct side *side, struct bytes *in)
     struct alsamm_ring *ring = &side->ring;
     struct alsamm_spans spans;
     struct alsamm_place place;
+    long long frame;
 
     switch (byte(in) % 12) {
     case 0: fast_sync_ptr(side->fd, (int)number(in), &now); break;
@@ -226,7 +227,7 @@ static void pointers(struct side *side, struct bytes *in)
         break;
     case 5: if (side->mapped) fast_avail(ring); break;
     case 6: if (side->mapped) fast_set_frame(ring, number(in)); break;
-    case 7: if (side->mapped) fast_frame(ring); break;
+    case 7: if (side->mapped) fast_frame(ring, &frame); break;
     case 8: if (side->mapped) fast_place(ring, &place); break;
     case 9: if (side->mapped) fast_ready(ring); break;
     case 10: fast_tstamp_ns(&ring->pages); fast_audio_tstamp_ns(&ring->pages); break;

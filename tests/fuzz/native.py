@@ -8,39 +8,35 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tests.abi.conftest import COMPILE_ARGS, NOT_HERE, SOURCES
+from tests.abi.abis import COMPILE_ARGS, INCLUDES, ROOT, SOURCES
 
 __all__ = ["BUILD", "TARGETS", "build", "fuzz"]
 
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
 BUILD = ROOT / "build" / "fuzz"
-C = ROOT / "alsamm" / "_c"
 
 TARGETS = {"convert": 2500, "card": 600}
 """And the longest input, in bytes."""
 
 CHECKS = "address,undefined,float-cast-overflow"
-FLAGS = [
-    *COMPILE_ARGS, "-O1", "-g", "-Werror", "-fno-sanitize-recover=all", f"-I{ROOT / 'tests' / 'abi' / 'include'}", f"-I{C}",
-]  # fmt: skip
+FLAGS = [*COMPILE_ARGS, "-O1", "-g", "-Werror", "-fno-sanitize-recover=all", *INCLUDES]
 
 
 def build() -> None:
     """Compile our C and the targets with clang."""
     BUILD.mkdir(parents=True, exist_ok=True)
 
-    def compile_one(name: str) -> Path:
-        made = BUILD / f"{name}.o"
-        command = ["clang", *FLAGS, f"-fsanitize=fuzzer-no-link,{CHECKS}", "-c", C / name, "-o", made]
+    def compile_one(source: Path) -> str:
+        made = str(BUILD / f"{source.stem}.o")
+        command = ["clang", *FLAGS, f"-fsanitize=fuzzer-no-link,{CHECKS}", "-c", str(source), "-o", made]
         subprocess.run(command, check=True)
         return made
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        objects = list(pool.map(compile_one, (name for name in SOURCES if name not in NOT_HERE)))
+        objects = list(pool.map(compile_one, SOURCES))
     for target in TARGETS:
-        command = ["clang", *FLAGS, f"-fsanitize=fuzzer,{CHECKS}", "-pthread", "-o", BUILD / target]
-        subprocess.run([*command, HERE / f"{target}.c", *objects], check=True)
+        command = ["clang", *FLAGS, f"-fsanitize=fuzzer,{CHECKS}", "-pthread", "-o", str(BUILD / target)]
+        subprocess.run([*command, str(HERE / f"{target}.c"), *objects], check=True)
 
 
 def fuzz(target: str, seconds: int) -> dict[str, int | str]:

@@ -9,7 +9,7 @@ from tests.sanitize.tree import ROOT
 
 __all__ = ["findings"]
 
-# Where a tool's stack says that it is in our C, or in a planted fault. Python, numpy and alsa-lib come without line numbers.
+# Where a tool's stack says that it is in our C, or in a planted fault. numpy and alsa-lib come without line numbers.
 _NAMES = sorted(path.name for path in (ROOT / "alsamm" / "_c").glob("*.[ch]"))
 _OURS = re.compile(rf"\b(?:planted\.c|{'|'.join(map(re.escape, _NAMES))}):\d+")
 
@@ -17,7 +17,8 @@ _OURS = re.compile(rf"\b(?:planted\.c|{'|'.join(map(re.escape, _NAMES))}):\d+")
 _KEPT = {"sim_card_new": "a card's struct stays for ever (sim_device.h)"}
 
 _BEGINNINGS = re.compile(
-    r"(?m)^(?===\d+==(?:ERROR|WARNING)|WARNING: ThreadSanitizer|(?:Direct|Indirect) leak of|==\d+== [A-Z]|.*runtime error:)"
+    r"(?m)^(?===\d+==(?:ERROR|WARNING)|WARNING: ThreadSanitizer|(?:Direct|Indirect) leak of|==\d+== [A-Z]|"
+    r".*runtime error:)"
 )
 
 
@@ -36,7 +37,7 @@ def _is_ours(report: str) -> bool:
         return False
     if "ERROR: AddressSanitizer" in report or "runtime error:" in report:
         return True
-    if " leak of" in report:  # by who asked for the memory; further up everything is called by Python, which leaks at will
+    if " leak of" in report:  # by who asked for it; further up everything is called by Python, which leaks at will
         callers = [line for line in report.splitlines() if line.lstrip().startswith("#")][1:2]
         return any(_OURS.search(line) and not any(name in line for name in _KEPT) for line in callers)
     return bool(_OURS.search(report))

@@ -1,4 +1,4 @@
-"""A pytest plugin: where UBSan is to write, and a question to LeakSanitizer while the interpreter holds what is its own."""
+"""A pytest plugin: UBSan is told where to write; at the end, while the interpreter is there, LeakSanitizer looks."""
 
 from __future__ import annotations
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import subprocess
 import sys
+import threading
+from typing import Any
 
+import numpy as np
 import pytest
 
 import alsamm
@@ -12,10 +17,10 @@ from alsamm import sim
 from alsamm._c import ffi, lib
 from tests.unit.conftest import Opener
 
-EINVAL = -22
+EINVAL = -errno.EINVAL
 
 
-def test_a_start_long_ago_is_now(ring: Opener) -> None:
+def test_a_start_long_ago_is_now() -> None:
     """In a process of its own, for it slept for ever: 200 us before the first time there is was the last one."""
     code = """
 import alsamm
@@ -23,15 +28,14 @@ from alsamm import sim
 with sim.Card("ago") as card, alsamm.PCM(card.device, "playback") as pcm:
     pcm.setup(format="S16_LE", channels=2, period_size=64, buffer_size=1024)
     with alsamm.MmapPlayback(pcm) as out:
-        out.fill = out.commit(64)
-        if out.state.name == "PREPARED":
-            out.start_at(-(1 << 63))
+        sw = pcm.sw_params()
+        sw.start_threshold = sw.boundary
+        pcm.configure(sw=sw)
+        out.commit(64)
+        out.start_at(-(1 << 63))
         print(out.state.name)
         out.drop()
 """
-    code = code.replace("        out.fill = out.commit(64)\n        if out.state.name", "        sw = pcm.sw_params()\n"
-        "        sw.start_threshold = sw.boundary\n        pcm.configure(sw=sw)\n        out.commit(64)\n"
-        "        if out.state.name")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=20, check=True)
     assert done.stdout.strip() == "RUNNING"
 
@@ -44,7 +48,7 @@ def test_a_card_has_a_speed_that_time_can_be_counted_in(speed: float) -> None:
         card.set_speed(speed)
 
 
-@pytest.mark.parametrize("frames", [1 << 62, (1 << 64) - 1])
+@pytest.mark.parametrize("frames", [1 << 62, (1 << 63) - 1])
 def test_time_does_not_go_on_for_longer_than_can_be_counted(frames: int) -> None:
     with sim.Card("old") as card, alsamm.PCM(card.device, "playback") as pcm:
         pcm.setup(format="S16_LE", channels=2, period_size=64, buffer_size=1024)
@@ -52,6 +56,36 @@ def test_time_does_not_go_on_for_longer_than_can_be_counted(frames: int) -> None
         with pytest.raises(alsamm.ArgumentError, match="years"):
             card.advance(frames)
         assert card.time_ns == before
+
+
+@pytest.mark.parametrize("call", ["advance", "late"])
+@pytest.mark.parametrize("value", [1 << 63, -1, 0.5, None, True])
+def test_numbers_that_are_none_to_a_card(call: str, value: Any) -> None:
+    with sim.Card("numbers") as card, pytest.raises((alsamm.ArgumentError, alsamm.ArgumentTypeError)):
+        getattr(card, call)(value)
+
+
+@pytest.mark.parametrize("name", ["rates", "channels", "periods", "granularity", "boundary", "delay", "dma_bytes"])
+@pytest.mark.parametrize("value", [1 << 64, 0.5, "5", (1, 2, 3, 1 << 64), object()], ids=str)
+def test_what_a_card_cannot_be_made_of(name: str, value: Any) -> None:
+    made: Any = sim.Card
+    with pytest.raises((alsamm.ArgumentError, alsamm.ArgumentTypeError)):
+        made("odd", **{name: value})
+
+
+def test_numbers_that_no_c_type_holds(ring: Opener) -> None:
+    """OverflowError is none of ours."""
+    out = ring()
+    for call in (out.set_frame, out.rewind, out.forward):
+        for number in (1 << 63, -1):
+            with pytest.raises(alsamm.ArgumentError):
+                call(number)
+    assert lib.fast_set_frame(out._ring, -1) == EINVAL  # which `frame` could not tell from an errno
+    out.start_at(0)
+    out.pause(1 << 64)
+    assert out.state.name == "PAUSED"
+    out.card.freeze(1 << 64)
+    out.card.busy("capture", 1 << 64)
 
 
 def config_of(**values: int) -> object:
@@ -84,6 +118,43 @@ def test_pointers_from_elsewhere_are_late_and_no_more(ring: Opener) -> None:
     for value in (1 << 63, (1 << 64) - 1, (1 << 63) - 1, out.boundary):
         lib.fast_set_appl_ptr(out._pages.struct, value)
         assert out.avail() >= 0
+        with contextlib.suppress(alsamm.AlsaOSError):
+            assert out.frame >= 0
         assert lib.fast_spans(out._ring, spans) == 0
         assert spans.offset + spans.first <= out.buffer_size >= spans.first + spans.second
     lib.fast_set_appl_ptr(out._pages.struct, 0)
+
+
+def test_frame_numbers_seen_by_another_thread_never_go_back() -> None:
+    """While C writes without the GIL over a boundary of two small buffers: found by ThreadSanitizer."""
+    seen: list[int] = []
+    with sim.Card("seen", clock="auto", boundary=64, record=False) as card, alsamm.PCM(card.device, "playback") as pcm:
+        pcm.setup(format="S16_LE", channels=2, period_size=8, buffer_size=32)
+        with alsamm.MmapPlayback(pcm) as out:
+            done = threading.Event()
+
+            def look() -> None:
+                while not done.is_set():
+                    seen.append(out.frame)
+
+            thread = threading.Thread(target=look)
+            thread.start()
+            for _ in range(10):
+                out.write_all(np.zeros((40_000, 2), "i2"))
+            done.set()
+            thread.join()
+            out.drop()
+    assert len(seen) > 100
+    assert seen == sorted(seen)
+    assert seen[-1] <= 400_000
+
+
+def test_a_frame_number_is_not_told_while_it_changes(ring: Opener) -> None:
+    """The owner says so by an odd version, from before appl_ptr goes back until the anchor fits it again."""
+    out = ring()
+    out.set_frame(1000)
+    out._ring.anchor.version += 1
+    assert lib.fast_frame(out._ring, ffi.new("long long *")) == -errno.EAGAIN
+    assert lib.fast_place(out._ring, ffi.new("struct alsamm_place *")) == -errno.EAGAIN
+    out._ring.anchor.version += 1
+    assert out.frame == 1000

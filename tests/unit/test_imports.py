@@ -17,7 +17,7 @@ MAY_IMPORT = {
     "errors": set[str](),
     "account": set[str](),
     "direct.ring": set[str](),
-    "_c": {"errors"},
+    "_c": {"checks", "errors"},
     "enums": {"_c", "errors"},
     "checks": {"errors"},
     "device": {"enums"},
@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "conversion": {"_c", "enums", "errors"},
     "direct": {"_c", "account", "checks", "conversion", "device", "enums", "errors", "samples"},
     "stream": {"_c", "account", "alsalib", "checks", "conversion", "device", "direct", "enums", "errors", "samples"},
-    "sim": {"_c", "alsalib", "device", "direct", "enums", "errors", "wav"},
+    "sim": {"_c", "alsalib", "checks", "device", "direct", "enums", "errors", "wav"},
     "testing": {"conversion", "enums", "errors", "sim"},
 }
 
