@@ -28,7 +28,7 @@ def plans(draw: st.DrawFn) -> Plan:
         Traits(
             period=period,
             buffer=buffer,
-            boundary=buffer * draw(st.sampled_from((2, 3, 8))),
+            boundary=buffer * draw(st.sampled_from((2, 2, 3, 8))),
             granularity=draw(st.sampled_from((1, 1, 1, 16))) if buffer % 16 == 0 else 1,
             pause=not draw(seldom),
             resume=draw(flag),
@@ -62,4 +62,5 @@ class Rings(RuleBasedStateMachine):
         if session := getattr(self, "session", None):
             note(f"wraps: {[side.stream.wraps for side in session.sides]}")
             session.figures["wraps of hw_ptr"] += sum(side.stream.wraps for side in session.sides)
+            session.figures["wraps of appl_ptr"] += sum(side.model.wraps for side in session.sides)
             session.close()

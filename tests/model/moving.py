@@ -13,6 +13,7 @@ from tests.model.kernel import EITHER, Frames
 from tests.model.registry import count, often, with_capture, with_playback
 from tests.model.ring import Argument
 from tests.model.session import CHANNELS, Session, Side
+from tests.model.states import advance
 
 __all__: list[str] = []
 
@@ -95,6 +96,18 @@ def reserve(session: Session, side: Side, a: int, b: int) -> None:
 
     frames = session.new_frames(wanted)
     session.both(side, expected, real)
+
+
+@often(16)
+def serve(session: Session, _side: Side, a: int, b: int) -> None:
+    """As programs do it: some periods, each moved as it comes, so that a stream lives long enough to wrap."""
+    playback, capture = session.sides
+    for _ in range(1 + b % 8):
+        advance(session, playback, session.plan.traits.period - 1, 1)
+        if playback.stream.state is State.RUNNING:
+            write(session, playback, 2 * session.plan.traits.buffer, a)
+        if capture.stream.state is State.RUNNING:
+            read(session, capture, 0, 0)
 
 
 @often(1)

@@ -29,7 +29,7 @@ __all__ = ["REAL_OPERATIONS", "RealSession"]
 
 FORMAT = Format.S16_LE  # which every driver has
 PERIOD, BUFFER, RATE = 1024, 8 * 1024, 48_000
-_NOT_HERE = {"advance", "loop", "look", "pages", "wait", "write_all", "fill", "drain", "reset"}
+_NOT_HERE = {"advance", "loop", "look", "pages", "wait", "write_all", "fill", "drain", "reset", "serve"}
 """They need the card's time in our hand, or look at pointers that move."""
 REAL_OPERATIONS = [
     name

@@ -57,6 +57,8 @@ class BaseRing:
     refill: int = 0
     accounts: list[Account] = field(default_factory=list)
     done: int = 0
+    wraps: int = 0
+    """Of appl_ptr, by commits."""
 
     def __post_init__(self) -> None:
         if self.stream.state in (State.SETUP, State.PREPARED):
@@ -146,6 +148,7 @@ class BaseRing:
         number, last = self.frame + frames, s.appl_ptr
         self.set_appl_ptr((last + frames) % s.traits.boundary)
         if s.appl_ptr < last:
+            self.wraps += 1
             self.anchor = (number, s.appl_ptr)
         if before is State.PREPARED and not s.capture and queued + frames >= s.start_threshold:
             self.start_due = True

@@ -69,12 +69,12 @@ def loop(session: Session, _side: Side, a: int, _b: int) -> None:
 # ---- states ----
 
 
-@often(8)
+@often(4)
 def prepare(session: Session, side: Side, _a: int, b: int) -> None:
     session.both(side, side.model.prepare, side.pcm.prepare if b & 1 else side.ring.prepare)
 
 
-@often(8)
+@often(5)
 def start(session: Session, side: Side, _a: int, b: int) -> None:
     session.both(side, side.stream.start, side.pcm.start if b & 1 else side.ring.start)
 
