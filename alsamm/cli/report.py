@@ -13,8 +13,9 @@ _MINUTE = 60
 
 
 def say(text: str) -> None:
-    """One line on stdout."""
+    """One line on stdout, at once: who reads a pipe wants to know what is playing while it plays."""
     sys.stdout.write(text + "\n")
+    sys.stdout.flush()
 
 
 def tell(key: str, value: object) -> None:

@@ -154,7 +154,9 @@ def test_kill_ends_a_recording_and_keeps_it(tmp_path: Path, ending: str, number:
 def test_kill_ends_play_in_a_line(wav: Callable[..., Path]) -> None:
     command = [*ALSAMM, "play", str(wav(frames=480_000)), "--device", "sim:", "--clock", "realtime"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0) as process:
-        time.sleep(1.5)
+        assert process.stdout is not None
+        while not process.stdout.readline().startswith(b"geometry:"):
+            pass
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=30)
     assert (process.returncode, err) == (1, b"alsamm: ended by SIGTERM\n")

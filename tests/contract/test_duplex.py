@@ -11,6 +11,8 @@ import pytest
 import alsamm
 from tests.contract.devices import RATE, Target
 
+pytestmark = pytest.mark.alone
+
 PERIOD, BUFFER = 1024, 16_384  # a third of a second, which an emulated machine now and then needs
 
 

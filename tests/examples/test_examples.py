@@ -230,7 +230,15 @@ def cards() -> Generator[Callable[..., sim.Card]]:
         yield make
 
 
-@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def _params() -> list[Any]:
+    """Those in real time have the machine to themselves, and drift has two clocks to compare."""
+    timed = {name for name, case in CASES.items() if case.card.get("clock") == "realtime" or case.name == "drift"}
+    return [
+        pytest.param(case, id=name, marks=[pytest.mark.alone] if name in timed else []) for name, case in CASES.items()
+    ]
+
+
+@pytest.mark.parametrize("case", _params())
 def test_it_does_what_it_says(
     case: Case, cards: Callable[..., sim.Card], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

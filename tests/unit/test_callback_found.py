@@ -97,6 +97,7 @@ stream.close()
 # ---- a callback that does not return ----
 
 
+@pytest.mark.alone
 def test_a_program_whose_callback_blocks_ends() -> None:
     took, done = ran(
         """
@@ -113,6 +114,7 @@ def test_a_program_whose_callback_blocks_ends() -> None:
     assert took < 10
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("end", ["", "thread.ask_to_stop()\nkept.append(thread)", "del thread"])
 def test_so_does_one_whose_c_callback_does_not_return(end: str) -> None:
     """Where it is forgotten, too: what it uses lives on, for it may return one day."""

@@ -304,6 +304,7 @@ def test_it_never_takes_the_gil(rings: Rings) -> None:
     thread.join(1)
 
 
+@pytest.mark.alone
 def test_sixty_seconds_of_two_periods_of_64_frames_beside_two_busy_threads(rings: Rings) -> None:
     """No xrun: no Python thread can make it late, whatever it does. See tests/unit/steady.py for the card's clock."""
     seconds = 60
@@ -329,6 +330,7 @@ def test_sixty_seconds_of_two_periods_of_64_frames_beside_two_busy_threads(rings
     assert took < seconds * 1.2, "the card's clock was much too slow to show anything"
 
 
+@pytest.mark.alone
 def test_a_loop_in_python_has_no_chance_there(rings: Rings) -> None:
     """What that case is worth: the same card and busy threads, and a thread that needs the GIL for each period."""
     (out,) = rings("playback", clock="manual", record=False, held=True)

@@ -190,6 +190,7 @@ def test_one_of_two_cards_that_slept(side: int) -> None:
             assert 0 < stream.interruptions[0].gap_ns < 1e9
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("accesses", [RW, [Access.MMAP_INTERLEAVED]], ids=["calls", "ring"])
 def test_a_pair_by_either_road_begins_anew_with_both(accesses: Any) -> None:
     with a_card(clock="realtime", accesses=accesses) as card, alsamm.duplex(card.device, link=False) as io:

@@ -12,6 +12,8 @@ import pytest
 import alsamm
 from alsamm import sim
 
+pytestmark = pytest.mark.alone
+
 SPEED = 8  # so that a minute takes seconds
 PPM = 800.0
 

@@ -148,6 +148,7 @@ def undisturbed_by_others() -> Generator[None]:
         os.sched_setscheduler(0, before, os.sched_param(0))
 
 
+@pytest.mark.alone
 def test_ten_seconds_beside_a_busy_thread(ring: Opener) -> None:
     """Two periods of 5 ms each, and a thread that wants the GIL all the time. A loop in Python loses a period
     at once; C comes back for nothing. A virtual machine's host may take the CPU away, so there are three tries.
