@@ -59,7 +59,6 @@ class Live:
             return
         self._next += _PLAIN_EVERY
         say(f"{time.monotonic() - self._begin:7.1f} s  {lines[0]}")
-        sys.stdout.flush()  # who reads a pipe wants it now
 
     def __enter__(self) -> Self:
         return self
