@@ -66,7 +66,9 @@ def test_numbers_that_are_none_to_a_card(call: str, value: Any) -> None:
 
 
 @pytest.mark.parametrize("name", ["rates", "channels", "periods", "granularity", "boundary", "delay", "dma_bytes"])
-@pytest.mark.parametrize("value", [1 << 64, 0.5, "5", (1, 2, 3, 1 << 64), object()], ids=str)
+@pytest.mark.parametrize(
+    "value", [1 << 64, 0.5, "5", (1, 2, 3, 1 << 64), object()], ids=["2^64", "0.5", "text", "four", "object"]
+)
 def test_what_a_card_cannot_be_made_of(name: str, value: Any) -> None:
     made: Any = sim.Card
     with pytest.raises((alsamm.ArgumentError, alsamm.ArgumentTypeError)):
