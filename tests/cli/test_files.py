@@ -300,6 +300,7 @@ def test_lossy_files_are_recorded(cli: Cli, card: sim.Card, tmp_path: Path, endi
     assert (done.code, done.err) == (0, "")
     take, rate = soundfile.read(tmp_path / f"a.{ending}")
     assert abs(pitch_of(take[:, 0], rate) - 1000) < 3
+    assert 0.4 < np.abs(take).max() < 0.6  # 16000 of 32768
     assert abs(len(take) / rate - 1) < 0.1
 
 
