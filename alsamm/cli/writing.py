@@ -212,6 +212,7 @@ class _SoundFileTarget:
     def __init__(self, path: str, container: _Container, sound: Sound) -> None:
         module = soundfile(path)
         self._format = sound.format
+        self._lossy = bool(container.lossy)
         self.frames = 0
         self._failure: type[Exception] = module.LibsndfileError
         self._path = path
@@ -232,8 +233,12 @@ class _SoundFileTarget:
             raise alsamm.UnsupportedError(f"{path}: soundfile cannot keep {sound} in it: {said}") from None
 
     def write(self, frames: Frames) -> int:
+        samples = native(frames, self._format)
+        if self._lossy and samples.dtype.kind == "i":
+            # Of int16, libsndfile 1.2.2 makes noise in some processes' MP3 files.
+            samples = samples.astype("f4") / np.float32(2.0 ** (8 * samples.itemsize - 1))
         try:
-            self._file.write(native(frames, self._format))
+            self._file.write(samples)
         except (self._failure, AssertionError) as error:  # soundfile asserts that all was written
             self._disk.complain()
             raise alsamm.UnsupportedError(f"{self._path}: soundfile says: {error}") from None
