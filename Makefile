@@ -32,7 +32,7 @@ lifetimes: $(VENV)/.checkers
 
 # Cases that may run beside themselves, each in four threads at a time.
 parallel: $(VENV)/.checkers
-	$(BIN)/python -m pytest --parallel-threads=4 --iterations=20 tests/unit/test_parallel.py tests/unit/test_ring.py
+	$(BIN)/python -m pytest --parallel-threads=4 --iterations=50 tests/unit/test_parallel.py
 
 # No card is needed. A missed target is told and fails nothing; BENCH="-k write" measures a part and writes no docs.
 bench: $(VENV)/.benches
