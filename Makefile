@@ -72,7 +72,7 @@ lifetimes: $(VENV)/.checkers
 
 # Cases that may run beside themselves, each in four threads at a time.
 parallel: $(VENV)/.checkers
-	$(BIN)/python -m pytest --parallel-threads=4 --iterations=20 tests/unit/test_parallel.py tests/unit/test_ring.py
+	$(BIN)/python -m pytest --parallel-threads=4 --iterations=50 tests/unit/test_parallel.py
 
 # A taste of the next two: what moves samples and pointers, and seconds of fuzzing.
 memory: $(VENV)/.checkers

@@ -40,13 +40,13 @@ class Transports(NamedTuple):
 def require_pcm(fd: int, direction: Direction | None = None) -> None:
     """Tell the kernel which protocol we speak, which must come before any mapping (rules A3, C5).
 
-    Raises UnsupportedError when ``fd`` is no PCM, or by the kernel's word one of another ``direction``; ArgumentError
-    and ArgumentTypeError for what is no descriptor's number; DeviceLostError when its card is gone.
+    Raises UnsupportedError when ``fd`` is no PCM, or by the kernel's word one of another ``direction``;
+    ArgumentTypeError for what is no number; DeviceLostError when its card is gone.
     """
     if not isinstance(fd, int):  # pyright: ignore[reportUnnecessaryIsInstance] -- callers may be untyped
         raise errors.ArgumentTypeError(f"{fd!r}: a file descriptor is an int")
     if not 0 <= fd < 1 << 31:
-        raise errors.ArgumentError(f"{fd} is no file descriptor")
+        raise errors.UnsupportedError(f"{fd} is no PCM: it is no file descriptor")
     info = ffi.new("struct alsamm_info *")
     code = lib.alsamm_hello(fd, info)
     if -code in _NOT_A_PCM:
