@@ -38,8 +38,8 @@ NO_ARRAYS = [
     np.ma.masked_array(np.zeros((4, 2), "i2")),
 ]
 DTYPES = ["i2", ">i2", "i4", "u1", "f4", "f8", "i8", "c8", "?", "O", "U1", "V3"]
-ODD_OF_CARDS = ["speed", "ppm", "rates", "channels", "period_bytes", "buffer_bytes", "periods", "granularity"]
-ODD_OF_CARDS += ["boundary", "dma_bytes", "delay", "formats", "accesses"]
+ODD_OF_CARDS = ["speed", "ppm", "rates", "channels", "period_bytes", "buffer_bytes", "periods", "granularity",
+                "boundary", "dma_bytes", "delay", "formats", "accesses"]  # fmt: skip
 PLAIN = "avail start start drop prepare prepare resume reset hwsync delay snapshot data silence recover frame position"
 PLAIN_OF_CARDS = "xrun suspend resume_power unplug replug played bad_position"
 FLAGS = ["pause", "resume", "batch", "no_rewinds", "refuse_status", "refuse_control", "separate_channels", "loop"]

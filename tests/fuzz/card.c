@@ -66,6 +66,8 @@ static void map_side(struct side *side, const struct sim_setup *setup, const str
         if (alsamm_get_channel_info(side->fd, c, &place) < 0 || place.offset != 0 || place.step % 8 || place.first % 8)
             return;
         step = place.step / 8;
+        if (step != (setup->access == 0 ? width * setup->channels : width)) /* check_layout */
+            return;
         side->areas[c] = (struct alsamm_area){.step = step};
         first[c] = place.first / 8;
         channel_end = first[c] + (size_t)step * (setup->buffer_size - 1) + width;
