@@ -116,11 +116,11 @@ def _report(arguments: argparse.Namespace, task: guest.Task, outcome: guest.Outc
             failures.append(f"no test ran on {', '.join(results.untested)}")
     elif arguments.shell_command is None and not arguments.shell and not arguments.sleeps:
         failures.append("the suite left no junit file")
-    if arguments.figures:
-        _keep_figures(task.results)
     failures += [f"MISSING DEVICE: {name}" for name in outcome.missing]
     if outcome.status and not failures:
         failures.append(f"the guest's status is {outcome.status}")
+    if arguments.figures and not failures:
+        _keep_figures(task.results)
     if outcome.status is None:
         print(f"lab: the end of the guest's console:\n{_tail(task.results / 'console.log')}")
     return failures

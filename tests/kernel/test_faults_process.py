@@ -19,7 +19,7 @@ import pytest
 
 import alsamm
 from tests.kernel.faultkit import BUFFER_SECONDS, PATIENCE, Course, Place, course, keep_row, no_descriptors, until
-from tests.kernel.faultroads import CALLBACKS, ROADS
+from tests.kernel.faultroads import CALLBACKS, ROADS, machine_code
 
 NOBODY = 65_534
 
@@ -330,5 +330,6 @@ def test_not_allowed(place: Place, road: str) -> None:
             return "DeviceAccessError"
         return "opened"
 
+    machine_code()  # which nobody may not compile
     assert told_by(work) == "DeviceAccessError"
     keep_row("not allowed", road, place.name, "DeviceAccessError", 0)

@@ -11,6 +11,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ import pytest
 import alsamm
 from alsamm import sim
 from alsamm._c import lib
+from alsamm.alsalib.openers import _is_locked_out
 from alsamm.direct.signals import SignalFd
 from tests.kernel.faultkit import no_descriptors
 from tests.unit.native_callbacks import ramp, slow
@@ -322,3 +324,21 @@ def test_a_write_by_calls_that_was_stopped_for_as_long(monkeypatch: pytest.Monke
         monkeypatch.setattr(out.pcm, "wait", stopped)
         assert out.write(np.zeros((14_400, 2), "<i2")) == 14_400
         assert out.stats.xruns == 1
+
+
+def test_cards_that_the_user_may_not_open_are_there(tmp_path: Path) -> None:
+    """Who is not in the group audio was told that there are no sound cards (hw:CARD=…, in the lab)."""
+    assert not _is_locked_out(tmp_path)
+    tmp_path.chmod(0o755)
+    for parent in tmp_path.parents[:2]:
+        parent.chmod(0o755)
+    control = tmp_path / "controlC0"
+    control.touch(mode=0o600)
+    assert not _is_locked_out(tmp_path)
+    child = os.fork()
+    if child == 0:
+        control.chmod(0o000)
+        if os.geteuid() == 0:
+            os.setuid(65_534)
+        os._exit(int(_is_locked_out(tmp_path)))
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1
