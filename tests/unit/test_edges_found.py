@@ -158,3 +158,15 @@ def test_a_frame_number_is_not_told_while_it_changes(ring: Opener) -> None:
     assert lib.fast_place(out._ring, ffi.new("struct alsamm_place *")) == -errno.EAGAIN
     out._ring.anchor.version += 1
     assert out.frame == 1000
+
+
+def test_a_size_is_not_cut_to_32_bits() -> None:
+    with sim.Card("cut") as card:
+        fd = ffi.new("int *")
+        assert lib.sim_open(card._handle, 0, fd) == 0
+        setup = {"access": 0, "format": 2, "channels": 2, "rate": 48000, "period_size": 64, "buffer_size": 1024}
+        assert lib.sim_hw_params(fd[0], ffi.new("struct sim_setup *", setup)) == 0
+        for name in ("period_size", "buffer_size"):
+            wide = ffi.new("struct sim_setup *", {**setup, name: setup[name] + (1 << 32)})
+            assert lib.sim_hw_params(fd[0], wide) == EINVAL
+        lib.sim_close(fd[0])
