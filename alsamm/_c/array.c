@@ -66,8 +66,9 @@ static int describe(const struct alsamm_ring *ring, const struct array *array, s
         return 0;
     out->samples = array->data;
     out->frames = array->dimensions[0];
-    out->frame_stride = array->strides[0];
-    out->channel_stride = axes == 2 ? array->strides[1] : 0;
+    /* Of an axis with one place numpy lets a stride be anything; ours is stepped by once more than it is used. */
+    out->channel_stride = ring->channels > 1 ? array->strides[1] : (long)ring->item_bytes;
+    out->frame_stride = out->frames > 1 ? array->strides[0] : (long)(ring->item_bytes * ring->channels);
     if (ring->capture) { /* it will be written to */
         if (!(array->flags & WRITEABLE))
             return 0;

@@ -226,7 +226,7 @@ static inline long publish(struct alsamm_ring *ring, const struct view *now, uns
     if (frames == 0)
         return 0;
     if (next < now->appl_ptr) {
-        long long number = direct_frame(ring, now->appl_ptr) + (long long)frames;
+        long long number = (long long)((unsigned long long)direct_frame(ring, now->appl_ptr) + frames); /* as frame_of */
 
         direct_unanchor(ring);
         error = direct_set_appl_ptr(ring, next);

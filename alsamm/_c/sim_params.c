@@ -256,7 +256,8 @@ int sim_hw_params(int fd, const struct sim_setup *setup)
     struct sim_pcm *pcm = sim_find(fd);
     struct snd_pcm_hw_params params;
 
-    if (!pcm || setup->access < 0 || setup->access > 63 || setup->format < 0 || setup->format > 63)
+    if (!pcm || setup->access < 0 || setup->access > 63 || setup->format < 0 || setup->format > 63 ||
+        setup->period_size > UINT_MAX || setup->buffer_size > UINT_MAX) /* an interval's are unsigned int */
         return -EINVAL;
     memset(&params, 0, sizeof params);
     set_mask(&params, SNDRV_PCM_HW_PARAM_ACCESS, setup->access);

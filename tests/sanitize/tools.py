@@ -27,7 +27,7 @@ LEFT_OUT = {
 }
 
 SMOKE = ("tests/unit/test_ring.py", "tests/unit/test_sim_card.py", "tests/unit/test_sim_states.py",
-         "tests/unit/test_sim_mapping.py", "tests/unit/test_block_io.py")  # fmt: skip
+         "tests/unit/test_sim_mapping.py", "tests/unit/test_block_io.py", "tests/unit/test_edges_found.py")  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -160,3 +160,25 @@ def test_a_frame_number_is_not_told_while_it_changes(ring: Opener) -> None:
     assert lib.fast_place(out._ring, ffi.new("struct alsamm_place *")) == -errno.EAGAIN
     out._ring.anchor.version += 1
     assert out.frame == 1000
+
+
+def test_a_size_is_not_cut_to_32_bits() -> None:
+    with sim.Card("cut") as card:
+        fd = ffi.new("int *")
+        assert lib.sim_open(card._handle, 0, fd) == 0
+        setup = {"access": 0, "format": 2, "channels": 2, "rate": 48000, "period_size": 64, "buffer_size": 1024}
+        assert lib.sim_hw_params(fd[0], ffi.new("struct sim_setup *", setup)) == 0
+        for name in ("period_size", "buffer_size"):
+            wide = ffi.new("struct sim_setup *", {**setup, name: setup[name] + (1 << 32)})
+            assert lib.sim_hw_params(fd[0], wide) == EINVAL
+        lib.sim_close(fd[0])
+
+
+@pytest.mark.parametrize("stride", [0, 1 << 62, -(1 << 62)])
+def test_of_one_frame_any_stride_is_as_good(ring: Opener, stride: int) -> None:
+    """What UBSan sees of it is seen by `make memory`."""
+    out = ring()
+    frame = np.lib.stride_tricks.as_strided(np.array([[3, 4]], "i2"), (1, 2), (stride, 2))
+    assert out.write(frame) == 1
+    assert out.channel(0)[0] == 3
+    assert out.channel(1)[0] == 4
