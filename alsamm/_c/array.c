@@ -84,8 +84,10 @@ int direct_take(struct alsamm_ring *ring, uintptr_t array, void **old)
 
     *old = ring->block.array;
     ring->block.array = NULL;
+    if (!array)
+        return 0; /* what was done with the last one can still be read */
     ring->done = 0;
-    if (!array || !ring->descr || !describe(ring, (const struct array *)array, &block))
+    if (!ring->descr || !describe(ring, (const struct array *)array, &block))
         return 0;
     if (within_ring(ring, &block))
         return -EFAULT;

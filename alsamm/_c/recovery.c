@@ -106,7 +106,7 @@ int fast_set_frame(struct alsamm_ring *ring, long long frame)
 {
     long long appl_ptr = fast_appl_ptr(&ring->pages);
 
-    if (frame < 0 || frame > 1LL << 62)
+    if (frame < -(1LL << 62) || frame > 1LL << 62)
         return -EINVAL;
     if (appl_ptr < 0)
         return (int)appl_ptr;

@@ -166,7 +166,7 @@ class BlockIO(KernelOps):
     def _check(self, code: int, func: str) -> int:
         """Give back a result that is none; raise what a negative one means."""
         if code < 0:
-            if code in {-errno.EBADF, -errno.EBADFD}:
+            if code in {-errno.EBADF, -errno.EBADFD, -errno.EALREADY}:  # the last: of a parent's call, in its child
                 self._require_open()
             if code == -errno.EALREADY:
                 raise errors.StateError(

@@ -51,7 +51,11 @@ class TimelineIO(ViewIO):
 
         Raises ArgumentError for one below 0 or beyond 2^62, ArgumentTypeError.
         """
-        self._check(lib.fast_set_frame(self._ring, count_of("frame", frame, most=_NUMBERS)), "frame")
+        self._count_from(count_of("frame", frame, most=_NUMBERS))
+
+    def _count_from(self, frame: int) -> None:
+        """As ``set_frame``; a capture that is rewound to before its first frame has a number below 0."""
+        self._check(lib.fast_set_frame(self._ring, frame), "frame")
 
     def position(self) -> Position:
         """The frame that the card is at, and when it was there, by one SYNC_PTR (rules D5, K5).
@@ -76,7 +80,7 @@ class TimelineIO(ViewIO):
         """Forget what is buffered: appl_ptr becomes hw_ptr (SNDRV_PCM_IOCTL_RESET)."""
         place = max(self.position().frame, self.frame)
         super().reset()
-        self.set_frame(place)
+        self._count_from(place)
 
     def rewind(self, frames: int) -> int:
         """Take back up to ``frames`` committed ones; gives how many (SNDRV_PCM_IOCTL_REWIND, rule E7)."""
@@ -89,7 +93,7 @@ class TimelineIO(ViewIO):
     def _moved(self, move: Callable[[int], int], frames: int, way: int) -> int:
         frame = self.frame
         done = move(frames)
-        self.set_frame(frame + way * done)
+        self._count_from(frame + way * done)
         return done
 
     def start_at(self, time_ns: int) -> int:

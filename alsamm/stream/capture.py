@@ -49,9 +49,7 @@ def capture(
     The wishes are those of ``playback``. The card starts with the first read, or by ``start``. After an overrun it goes
     on at once; the frames that it had and that were not read are lost, and told as an Interruption.
     """
-    wishes = Wishes(
-        rate, channels, format, dtype, period_size, buffer_size, latency, nearest, dither, force_sync_ptr
-    )
+    wishes = Wishes(rate, channels, format, dtype, period_size, buffer_size, latency, nearest, dither, force_sync_ptr)
     pcm, io = open_capture(device, wishes)
     return CaptureStream(pcm, io, on_xrun)
 

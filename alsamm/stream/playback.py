@@ -69,9 +69,7 @@ def playback(
 
     Raises DeviceNotFoundError, DeviceBusyError, DeviceAccessError, ParameterError, ArgumentError, ArgumentTypeError.
     """
-    wishes = Wishes(
-        rate, channels, format, dtype, period_size, buffer_size, latency, nearest, dither, force_sync_ptr
-    )
+    wishes = Wishes(rate, channels, format, dtype, period_size, buffer_size, latency, nearest, dither, force_sync_ptr)
     pcm, io = open_playback(device, wishes)
     return PlaybackStream(pcm, io, on_xrun)
 

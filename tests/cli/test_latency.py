@@ -217,9 +217,7 @@ def test_what_an_xrun_disturbed_is_made_again(cli: Cli, monkeypatch: pytest.Monk
         assert (done.code, done.told("heard")) == (0, "4 of 4; 2 more were disturbed by an xrun and made again")
 
 
-def test_an_unplugged_card_leaves_what_was_measured(
-    cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_an_unplugged_card_leaves_what_was_measured(cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     once = round_trip._run
     with sim.Card("pulled", clock="auto", loop=True) as card:
 

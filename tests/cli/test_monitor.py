@@ -207,4 +207,3 @@ def test_nonsense(cli: Cli, arguments: tuple[str, ...], code: int, complaint: st
     done = cli(*arguments)
     assert (done.code, done.err.count("\n")) == (code, 1)
     assert complaint in done.err
-

@@ -58,9 +58,7 @@ def test_what_a_real_kernel_tells(cli: Cli, proc: Path) -> None:
     assert " ".join(lines[2].split()) == (
         "hw:Loopback,0,0 play RUNNING S16_LE 2x48000 1024/16384 ##### 96% 15808 0 159 python root"
     )
-    assert " ".join(lines[7].split()) == (
-        "hw:ES1370,0,0 play XRUN U8 1x48000 512/2048 ..... 0% 0 1 159 python root"
-    )
+    assert " ".join(lines[7].split()) == ("hw:ES1370,0,0 play XRUN U8 1x48000 512/2048 ..... 0% 0 1 159 python root")
 
 
 def test_those_that_nobody_has(cli: Cli, proc: Path) -> None:

@@ -56,7 +56,7 @@ PROMISES = (
         "Any thread may read what is documented so, beside a writer; two writers on one ring lose frames "
         "and nothing else.",
         ("tests/unit/test_threads.py", "tests/unit/test_parallel.py", "tests/kernel/test_threads.py"),
-        ("sanitize",),
+        ("sanitize-tsan",),
     ),
     Promise(
         "Opening and closing, with errors at any point and in any order, leaves nothing behind.",
@@ -66,7 +66,7 @@ PROMISES = (
     Promise(
         "No argument, array, file or descriptor makes C read or write what is not its own.",
         ("tests/fuzz", "tests/sanitize", "tests/unit/test_edges_found.py", "tests/unit/test_security.py"),
-        ("fuzz", "sanitize"),
+        ("fuzz", "sanitize-asan", "sanitize-valgrind"),
     ),
     Promise(
         "Structs and ioctl numbers are the kernel's, in 64 and 32 bits, with either width of time.",

@@ -82,7 +82,7 @@ def test_numbers_that_no_c_type_holds(ring: Opener) -> None:
         for number in (1 << 63, -1):
             with pytest.raises(alsamm.ArgumentError):
                 call(number)
-    assert lib.fast_set_frame(out._ring, -1) == EINVAL  # which `frame` could not tell from an errno
+    assert lib.fast_set_frame(out._ring, -(1 << 62) - 1) == EINVAL
     out.start_at(0)
     out.pause(1 << 64)
     assert out.state.name == "PAUSED"

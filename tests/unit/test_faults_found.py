@@ -326,19 +326,40 @@ def test_a_write_by_calls_that_was_stopped_for_as_long(monkeypatch: pytest.Monke
         assert out.stats.xruns == 1
 
 
-def test_cards_that_the_user_may_not_open_are_there(tmp_path: Path) -> None:
+def test_cards_that_the_user_may_not_open_are_there() -> None:
     """Who is not in the group audio was told that there are no sound cards (hw:CARD=…, in the lab)."""
-    assert not _is_locked_out(tmp_path)
-    tmp_path.chmod(0o755)
-    for parent in tmp_path.parents[:2]:
-        parent.chmod(0o755)
-    control = tmp_path / "controlC0"
-    control.touch(mode=0o600)
-    assert not _is_locked_out(tmp_path)
-    child = os.fork()
-    if child == 0:
-        control.chmod(0o000)
-        if os.geteuid() == 0:
-            os.setuid(65_534)
-        os._exit(int(_is_locked_out(tmp_path)))
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1
+    with tempfile.TemporaryDirectory() as name:  # tmp_path lies in folders that nobody else may enter
+        folder = Path(name)
+        assert not _is_locked_out(folder)
+        folder.chmod(0o755)
+        control = folder / "controlC0"
+        control.touch(mode=0o600)
+        assert not _is_locked_out(folder)
+        child = os.fork()
+        if child == 0:
+            try:
+                control.chmod(0o000)
+                if os.geteuid() == 0:
+                    os.setuid(65_534)
+                os._exit(int(_is_locked_out(folder)))
+            finally:
+                os._exit(2)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1
+
+
+def test_a_child_that_was_forked_from_within_a_call_hears_that_it_is_closed() -> None:
+    """It has a copy of "in use", and nobody who ever takes it back."""
+    with sim.Card("within", clock="auto") as card, alsamm.PCM(card.device, "playback") as pcm:
+        pcm.setup(channels=1, period_size=64, buffer_size=256)
+        with alsamm.MmapPlayback(pcm) as ring:
+            ring._ring.in_use = 1
+            child = os.fork()
+            if child == 0:
+                try:
+                    ring.write(np.zeros(64, "i2"))
+                except alsamm.ClosedError:
+                    os._exit(0)
+                finally:
+                    os._exit(1)
+            ring._ring.in_use = 0
+            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
