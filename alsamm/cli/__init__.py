@@ -24,14 +24,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):  # --help is told in every encoding
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        arguments, unknown = parser().parse_known_args(argv)
-        if unknown:
-            arguments.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
         with killable():
-            code: int = arguments.run(arguments)
-            sys.stdout.flush()
-    except SystemExit as end:  # argparse: --help, or options that make no sense
-        code = end.code if isinstance(end.code, int) else 1
+            code = _run(argv)
     except KeyboardInterrupt:
         code = _INTERRUPTED
     except BrokenPipeError:
@@ -45,6 +39,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         code = _complain(f"{where}{error.strerror or error}")
+    return code
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    try:
+        arguments, unknown = parser().parse_known_args(argv)
+        if unknown:
+            arguments.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+        code: int = arguments.run(arguments)
+    except SystemExit as end:  # argparse: --help, or options that make no sense
+        code = end.code if isinstance(end.code, int) else 1
+    sys.stdout.flush()
     return code
 
 

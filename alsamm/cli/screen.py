@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Screen"]
 
 _BAR = rf"[▏▎▍▌▋▊▉{FULL}{RAIL}]+"
+_ECHO = 3  # columns: "^C" and the cursor must not begin a new line
 _ZONES = ((0.0, "green"), (0.7, "yellow"), (0.9, "red"))  # of bars that begin at -60 dBFS: from -18, from -6
 
 
@@ -26,7 +27,7 @@ class Screen:
     """A live view, for ``with``, which leaves nothing of it behind.
 
     With rich: all lines, the bars of ``levels.bar`` in colours. Without: the first line only, so put there what matters
-    most. ``file`` is no terminal, or ``quiet``: nothing. ``every``: seconds between two pictures.
+    most. ``file`` is no terminal, or a dumb one, or ``quiet``: nothing. ``every``: seconds between two pictures.
 
     What is printed meanwhile would be drawn over: ``clear()`` first.
 
@@ -37,7 +38,7 @@ class Screen:
         self._file = sys.stderr if file is None else file
         self._every = every
         self._next = 0.0
-        self.seen = not quiet and self._file.isatty()
+        self.seen = not quiet and self._file.isatty() and os.environ.get("TERM") != "dumb"  # which draws nothing again
         """Whether anybody looks."""
         self._rich = self.seen and importlib.util.find_spec("rich") is not None
         self._live: Any = None
@@ -66,7 +67,7 @@ class Screen:
             self._draw(texts)
         else:
             first = texts[0] if texts else ""
-            self._file.write(f"\r{first[: self.width - 1]}\033[K")
+            self._file.write(f"\r{first[: self.width - _ECHO]}\033[K")
             self._file.flush()
         self._drawn = True
 

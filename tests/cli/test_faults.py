@@ -144,7 +144,7 @@ def test_kill_ends_a_recording_and_keeps_it(tmp_path: Path, ending: str, number:
     ) as process:
         while not path.exists() or not path.stat().st_size:
             time.sleep(0.02)
-        time.sleep(0.5)
+        time.sleep(0.2)
         process.send_signal(number)
         out, err = process.communicate(timeout=30)
     assert (process.returncode, err) == (1, f"alsamm: ended by {number.name}\n")
@@ -168,7 +168,7 @@ def test_a_second_ctrl_c_ends_at_once(tmp_path: Path) -> None:
         "import sys, threading, time\n"
         "from alsamm import cli, sim\n"
         "card = sim.Card('still', clock='realtime')\n"
-        "threading.Timer(1.0, card.freeze).start()\n"
+        "threading.Timer(0.3, card.freeze).start()\n"
         "sys.exit(cli.main(sys.argv[1:]))\n"
     )
     path = tmp_path / "a.wav"
@@ -177,7 +177,7 @@ def test_a_second_ctrl_c_ends_at_once(tmp_path: Path) -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         while not path.exists():
             time.sleep(0.02)
-        time.sleep(1.5)
+        time.sleep(0.7)
         process.send_signal(signal.SIGINT)
         time.sleep(0.3)
         assert process.poll() is None

@@ -87,6 +87,7 @@ def test_a_cable_of_known_length(cli: Cli, card: sim.Card, delay: int) -> None:
     assert told["beyond_median"] == delay
 
 
+@pytest.mark.alone
 def test_two_cards_have_two_triggers(cli: Cli) -> None:
     """Numbers of frames are exact all the same; what the offset says is by both clocks then."""
     with sim.Card("out", clock="realtime") as out, sim.Card("in", clock="realtime", formats=["FLOAT_LE"]) as heard:

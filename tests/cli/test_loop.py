@@ -67,7 +67,7 @@ def test_latency_instead_of_sizes(cli: Cli) -> None:
 
 def test_two_cards(cli: Cli) -> None:
     with sim.Card("one", clock="realtime") as one, sim.Card("two", clock="realtime", ppm=300) as two:
-        arguments = ("loop", one.device, "--capture", two.device, "--seconds", "0.6", "--latency", "0.2")
+        arguments = ("loop", one.device, "--capture", two.device, "--seconds", "0.3", "--latency", "0.1")
         done = cli(*arguments, "--resample")
         assert (done.code, done.err) == (0, "")
         assert "--resample" in done.told("note")

@@ -99,6 +99,7 @@ def card() -> Iterator[sim.Card]:
         yield made
 
 
+@pytest.mark.alone
 def test_levels_of_what_is_heard(cli: Cli) -> None:
     sine = 16_384 * np.sin(np.arange(5 * 48_000) * 2 * np.pi / 48)
     with sim.Card("sings", clock="realtime", formats=["S16_LE"]) as card:

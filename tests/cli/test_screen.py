@@ -73,7 +73,7 @@ def test_without_rich_it_is_the_first_line(terminal: Terminal) -> None:
         shown = terminal.drawn()
         assert shown.startswith("\rfirst ")
         assert "second" not in shown
-        assert len(shown) < 90
+        assert len(shown) == len("\r\x1b[K") + 77  # what Ctrl-C echoes must not begin a line that stays
         screen.clear()
         assert terminal.drawn() == "\r\x1b[K"
         screen.clear()
@@ -101,6 +101,11 @@ def test_nothing_where_nobody_looks(terminal: Terminal) -> None:
     with Screen(file=terminal.file, quiet=True) as screen:
         screen.show(never, now=True)
     assert terminal.drawn() == ""
+
+
+def test_nothing_on_a_terminal_that_can_take_nothing_back(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    assert not Screen(file=terminal.file).seen
 
 
 @pytest.mark.usefixtures("no_rich")
