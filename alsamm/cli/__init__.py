@@ -29,14 +29,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         code = _INTERRUPTED
     except BrokenPipeError:
-        # What Python still holds for the closed pipe must not come up again when it flushes at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_output()
         code = _complain("nobody reads the output any more (closed pipe)")
     except MemoryError as error:
         code = _complain(f"not enough memory: {error}")
     except (errors.AlsaError, Ended, TimeoutError) as error:
         code = _complain(str(error))
     except OSError as error:
+        _give_up_output()
         where = f"{error.filename}: " if error.filename else ""
         code = _complain(f"{where}{error.strerror or error}")
     return code
@@ -52,6 +52,14 @@ def _run(argv: Sequence[str] | None) -> int:
         code = end.code if isinstance(end.code, int) else 1
     sys.stdout.flush()
     return code
+
+
+def _give_up_output() -> None:
+    """What Python still holds for a pipe that is closed or a disk that is full must not come up again at its end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _complain(text: str) -> int:

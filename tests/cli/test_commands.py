@@ -317,14 +317,18 @@ def test_as_a_program(process: Cli, wav: Callable[..., Path]) -> None:
     assert (done.code, done.out, done.err) == (1, "", "alsamm: /nonexistent: No such file or directory\n")
 
 
-@pytest.mark.parametrize("arguments", [["list"], ["info", "sim:"]])
-def test_a_closed_pipe(arguments: list[str]) -> None:
+@pytest.mark.parametrize("arguments", [["--help"], ["info", "sim:"]])
+@pytest.mark.parametrize("full", [False, True])
+def test_an_output_that_takes_nothing(arguments: list[str], full: bool) -> None:
     readable, writable = os.pipe()
     os.close(readable)
-    command = [sys.executable, "-m", "alsamm", *arguments]
-    done = subprocess.run(command, stdout=writable, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    with Path("/dev/full").open("wb") as disk:
+        done = subprocess.run([sys.executable, "-m", "alsamm", *arguments], stdout=disk if full else writable,
+                              stderr=subprocess.PIPE, text=True, timeout=60, check=False, env=environment)  # fmt: skip
     os.close(writable)
-    assert (done.returncode, done.stderr) == (1, "alsamm: nobody reads the output any more (closed pipe)\n")
+    why = "No space left on device" if full else "nobody reads the output any more (closed pipe)"
+    assert (done.returncode, done.stderr) == (1, f"alsamm: {why}\n")
 
 
 @pytest.mark.parametrize("rich", [True, False])
