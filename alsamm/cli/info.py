@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import alsamm
 from alsamm.cli.devices import default_name, name_for, opened
-from alsamm.cli.options import Commands, add_command
+from alsamm.cli.options import Commands, add_command, device_argument
 from alsamm.cli.pages import PageAnswer, pages_of
 from alsamm.cli.report import say, tell
 from alsamm.cli.space import interval, space_of, who_holds
@@ -48,7 +48,7 @@ def add(commands: Commands) -> None:
     """Declare it."""
     text = "tell what a device can do, by which road its pages are reached, and why"
     command = add_command(commands, "info", run, text, _EXAMPLES)
-    command.add_argument("device", metavar="DEVICE", nargs="?", help="a PCM's name; by default the first card's")
+    device_argument(command, "a PCM's name; by default the first card's")
     command.add_argument("--json", action="store_true", help="for programs")
 
 

@@ -17,7 +17,7 @@ from alsamm.cli.fitting import transport
 from alsamm.cli.histogram import as_text, require_matplotlib
 from alsamm.cli.latency_report import write
 from alsamm.cli.loopback import far_end
-from alsamm.cli.options import Commands, add_command, count, number, seconds
+from alsamm.cli.options import Commands, add_command, count, device_argument, number, ring_options, seconds
 from alsamm.cli.report import reporting, say, tell
 from alsamm.cli.round_trip import Run, measured
 from alsamm.cli.screen import Screen
@@ -49,14 +49,13 @@ def add(commands: Commands) -> None:
     """Declare it."""
     text = "measure the round trip from what is written to what is heard, through a cable or a loopback"
     command = add_command(commands, "latency", run, text, _EXAMPLES)
-    command.add_argument("device", metavar="DEVICE", nargs="?", help="plays; by default the first card")
+    device_argument(command, "plays; by default the first card")
     command.add_argument("--capture", metavar="D", help="hears; by default the same device, or a loopback's other side")
     command.add_argument("--times", type=count, default=20, metavar="N", help="how often, each anew from open on (20)")
     command.add_argument("--rate", type=count, default=48_000, metavar="R", help="Hz (48000)")
     command.add_argument("--channels", type=count, metavar="C", help="to play on (2, or what is nearest)")
     command.add_argument("--capture-channels", type=count, metavar="C", help="to hear with (as many, or nearly)")
-    command.add_argument("--period", type=count, metavar="N", help="frames from one interrupt to the next, exactly")
-    command.add_argument("--buffer", type=count, metavar="N", help="frames of the whole ring, exactly")
+    ring_options(command)
     command.add_argument("--level", type=_LEVEL, default=-12.0, metavar="DB", help="of the noise played, dBFS (-12)")
     command.add_argument(
         "--within", type=seconds, default=0.5, metavar="S", help="that it may take beyond the buffer (0.5)"

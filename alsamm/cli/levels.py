@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from alsamm.enums import Format
     from alsamm.wav import Frames
 
-__all__ = ["FULL", "RAIL", "Level", "Levels", "bar", "loudest_of", "meters"]
+__all__ = ["FULL", "QUIETEST", "RAIL", "Level", "Levels", "bar", "loudest_of", "meters"]
 
 FULL, RAIL = "█", "·"
 """What a bar is made of, beside the eighths in between."""
+QUIETEST = -99.9
+"""dBFS that silence is told as."""
 
 _EIGHTHS = ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")
 _FLOOR = -60.0
@@ -97,7 +99,7 @@ def bar(dbfs: float, width: int) -> str:
 def meters(levels: Sequence[Level], width: int = 40) -> list[str]:
     """A line for each channel: its number from 1, the RMS as a bar, the peak as a number."""
     return [
-        f"{number:>3} {bar(level.rms, width)} {max(level.peak, -99.9):6.1f} dB{'  OVER' if level.over else ''}"
+        f"{number:>3} {bar(level.rms, width)} {max(level.peak, QUIETEST):6.1f} dB{'  OVER' if level.over else ''}"
         for number, level in enumerate(levels, 1)
     ]
 

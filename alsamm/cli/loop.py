@@ -10,9 +10,9 @@ import numpy as np
 import alsamm
 from alsamm.cli.devices import name_for, reached
 from alsamm.cli.fitting import transport
-from alsamm.cli.levels import Level, Levels, meters
+from alsamm.cli.levels import QUIETEST, Level, Levels, meters
 from alsamm.cli.live import Held, Live
-from alsamm.cli.options import Commands, add_command, count, number, seconds
+from alsamm.cli.options import Commands, add_command, count, device_argument, end_option, number, ring_options, seconds
 from alsamm.cli.report import tell
 from alsamm.cli.sound import describe
 from alsamm.enums import Direction
@@ -29,24 +29,22 @@ loop hw:0 --gain -6 --seconds 60
 """
 
 _GAIN = number("gain in dB", -200.0, 40.0)
-_FLOOR = -99.9
 
 
 def add(commands: Commands) -> None:
     """Declare it."""
     text = "play what is heard: from capture to playback, with gain, and tell the latency of it"
     command = add_command(commands, "loop", run, text, _EXAMPLES)
-    command.add_argument("device", metavar="DEVICE", nargs="?", help="plays; by default the first card")
+    device_argument(command, "plays; by default the first card")
     command.add_argument("--capture", metavar="D", help="hears; by default the same device")
     command.add_argument("--rate", type=count, default=48_000, metavar="R", help="Hz (48000)")
     command.add_argument("--channels", type=count, default=2, metavar="C", help="to play on (2)")
     command.add_argument("--capture-channels", type=count, metavar="C", help="to hear with; by default as many")
-    command.add_argument("--period", type=count, metavar="N", help="frames from one interrupt to the next, exactly")
-    command.add_argument("--buffer", type=count, metavar="N", help="frames of the whole ring, exactly")
+    ring_options(command)
     command.add_argument("--latency", type=_latency, metavar="S", help="instead: seconds in the buffer, low or high")
     command.add_argument("--gain", type=_GAIN, default=0.0, metavar="DB", help="dB (0); what exceeds full scale is cut")
     command.add_argument("--resample", action="store_true", help="hold two cards' clocks together (extra: resample)")
-    command.add_argument("--seconds", type=seconds, metavar="S", help="end after so long; else by Ctrl-C")
+    end_option(command)
 
 
 def _latency(text: str) -> float | str:
@@ -113,7 +111,7 @@ class _Loop:
         io = self._io
         return (
             f"{self._latency()} from in to out; xruns {_xruns(io)}; load {io.capture.stats.load:.0%};"
-            f" peak {max(_FLOOR, *(level.peak for level in levels)):.1f} dBFS, {self._held.overs} overs"
+            f" peak {max(QUIETEST, *(level.peak for level in levels)):.1f} dBFS, {self._held.overs} overs"
             + ("" if io.linked else f"; drift {io.drift_ppm:+.1f} ppm")
         )
 

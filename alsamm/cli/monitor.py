@@ -12,9 +12,9 @@ import numpy as np
 import alsamm
 from alsamm.cli.devices import name_for, reached
 from alsamm.cli.fitting import transport
-from alsamm.cli.levels import Level, Levels, meters
+from alsamm.cli.levels import QUIETEST, Level, Levels, meters
 from alsamm.cli.live import Held, Live
-from alsamm.cli.options import Commands, add_command, count, frequency, seconds
+from alsamm.cli.options import Commands, add_command, count, device_argument, end_option, frequency, ring_options
 from alsamm.cli.report import tell
 from alsamm.cli.ring_picture import place_of, ring_lines
 from alsamm.cli.sound import describe
@@ -38,20 +38,18 @@ _Stream: TypeAlias = alsamm.CaptureStream | alsamm.PlaybackStream
 _AMPLITUDE = 0.1
 _BESIDE = 44  # columns of the words behind the ring
 _LEAST, _MOST = 16, 96
-_FLOOR = -99.9
 
 
 def add(commands: Commands) -> None:
     """Declare it."""
     text = "show live what a device hears: levels, the ring with both pointers, xruns and the card's clock"
     command = add_command(commands, "monitor", run, text, _EXAMPLES)
-    command.add_argument("device", metavar="DEVICE", nargs="?", help="by default the first card")
+    device_argument(command, "by default the first card")
     command.add_argument("--tone", type=frequency, metavar="HZ", help="play a tone, and show that instead")
-    command.add_argument("--seconds", type=seconds, metavar="S", help="end after so long")
+    end_option(command)
     command.add_argument("--rate", type=count, default=48_000, metavar="R", help="Hz (48000, or what is nearest)")
     command.add_argument("--channels", type=count, default=2, metavar="C", help="(2, or what is nearest)")
-    command.add_argument("--period", type=count, metavar="N", help="frames from one interrupt to the next")
-    command.add_argument("--buffer", type=count, metavar="N", help="frames of the whole ring")
+    ring_options(command, ", or what is nearest")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -111,7 +109,7 @@ def _summary(stream: _Stream, levels: list[Level], overs: int) -> str:
     loudest = max(level.peak for level in levels)
     rms = max(level.rms for level in levels)
     return (
-        f"peak {max(loudest, _FLOOR):6.1f} RMS {max(rms, _FLOOR):6.1f} dBFS, {overs} overs; {_fill(stream)};"
+        f"peak {max(loudest, QUIETEST):6.1f} RMS {max(rms, QUIETEST):6.1f} dBFS, {overs} overs; {_fill(stream)};"
         f" xruns {stream.stats.xruns}; clock {clock_of(stream)}"
     )
 

@@ -13,8 +13,21 @@ from alsamm.enums import Format
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Commands", "Parser", "add_command", "count", "frequency", "number", "sample_format", "seconds",
-           "sound_options", "stream_options"]  # fmt: skip
+__all__ = [
+    "Commands",
+    "Parser",
+    "add_command",
+    "count",
+    "device_argument",
+    "end_option",
+    "frequency",
+    "number",
+    "ring_options",
+    "sample_format",
+    "seconds",
+    "sound_options",
+    "stream_options",
+]
 
 _LONGEST = 1e9  # seconds: 31 years, in which frames are still counted exactly
 
@@ -62,11 +75,28 @@ def sound_options(command: Parser, whose: str) -> None:
 def stream_options(command: Parser) -> None:
     """Add what every command that opens a stream takes."""
     command.add_argument("--device", metavar="D", help="a PCM's name, such as hw:CARD=PCH,DEV=0, plughw:0 or sim:")
-    command.add_argument("--period", type=count, metavar="N", help="frames from one interrupt to the next, exactly")
-    command.add_argument("--buffer", type=count, metavar="N", help="frames of the whole ring, exactly")
+    ring_options(command)
     command.add_argument("--sync-ptr", action="store_true", help="use SYNC_PTR even where pages could be mapped")
     command.add_argument("--clock", choices=("auto", "realtime"), help="of a software card: as fast as it goes, or in "
                          "real time")  # fmt: skip
+
+
+def device_argument(command: Parser, text: str) -> None:
+    """Add the device of a command that is about one; ``--device``, as in all others, is the same."""
+    # Where it is not typed it must not undo what --device said.
+    command.add_argument("device", metavar="DEVICE", nargs="?", default=argparse.SUPPRESS, help=text)
+    command.add_argument("--device", metavar="D", help="the same")
+
+
+def ring_options(command: Parser, how: str = ", exactly") -> None:
+    """Add the sizes of the ring."""
+    command.add_argument("--period", type=count, metavar="N", help=f"frames from one interrupt to the next{how}")
+    command.add_argument("--buffer", type=count, metavar="N", help=f"frames of the whole ring{how}")
+
+
+def end_option(command: Parser) -> None:
+    """Add the time after which it ends by itself."""
+    command.add_argument("--seconds", type=seconds, metavar="S", help="end after so long; else by Ctrl-C")
 
 
 def count(text: str) -> int:

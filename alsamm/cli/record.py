@@ -12,7 +12,7 @@ from alsamm.cli.devices import name_for, reached
 from alsamm.cli.fitting import Converter, Helps, card_for, hardware, open_stream, require_soxr, transport
 from alsamm.cli.interrupts import Ended, interrupts
 from alsamm.cli.levels import Levels, bar, loudest_of, meters
-from alsamm.cli.options import Commands, add_command, seconds, sound_options, stream_options
+from alsamm.cli.options import Commands, add_command, end_option, sound_options, stream_options
 from alsamm.cli.reading import STANDARD
 from alsamm.cli.report import clock, reporting, tell
 from alsamm.cli.screen import Screen
@@ -47,7 +47,7 @@ def add(commands: Commands) -> None:
     text = "record a sound file, until Ctrl-C or for --seconds"
     command = add_command(commands, "record", run, text, _EXAMPLES)
     command.add_argument("file", metavar="FILE", help="WAV; by its ending FLAC, OGG… with soundfile; - is stdout")
-    command.add_argument("--seconds", type=seconds, metavar="S", help="stop after so long")
+    end_option(command)
     sound_options(command, "of the card; 48000, 2 and S16_LE, or what is nearest")
     stream_options(command)
 

@@ -14,7 +14,16 @@ import alsamm
 from alsamm.cli.devices import name_for, reached
 from alsamm.cli.fitting import Helps, card_for, hardware, open_stream, transport
 from alsamm.cli.levels import Levels, bar
-from alsamm.cli.options import Commands, add_command, count, frequency, number, sample_format, seconds, stream_options
+from alsamm.cli.options import (
+    Commands,
+    add_command,
+    count,
+    end_option,
+    frequency,
+    number,
+    sample_format,
+    stream_options,
+)
 from alsamm.cli.report import clock, reporting, tell
 from alsamm.cli.screen import Screen
 from alsamm.cli.sound import Sound, describe
@@ -52,7 +61,7 @@ def add(commands: Commands) -> None:
                          "again and again (sine)")  # fmt: skip
     command.add_argument("--level", type=_LEVEL, default=-20.0, metavar="DB", help="of the peaks, dBFS (-20)")
     command.add_argument("--channel", type=count, metavar="N", help="in this one only, the first is 1 (all)")
-    command.add_argument("--seconds", type=seconds, metavar="S", help="stop after so long")
+    end_option(command)
     command.add_argument("--rate", type=count, metavar="R", help="Hz (48000, or what is nearest)")
     command.add_argument("--channels", type=count, metavar="C", help="(2, or what is nearest)")
     command.add_argument("--format", type=sample_format, metavar="F", help="of the card (the most exact)")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import alsamm
-from alsamm.cli.options import Commands, add_command, seconds
+from alsamm.cli.options import Commands, add_command, end_option, seconds
 from alsamm.cli.procfs import Substream, substreams, why_none
 from alsamm.cli.report import say
 from alsamm.cli.screen import Screen
@@ -43,7 +43,7 @@ def add(commands: Commands) -> None:
     command.add_argument("--once", action="store_true", help="print the table once, as where there is no terminal")
     command.add_argument("--all", action="store_true", help="also those that nobody has open")
     command.add_argument("--every", type=seconds, default=0.5, metavar="S", help="between two looks (0.5)")
-    command.add_argument("--seconds", type=seconds, metavar="S", help="end after so long; else by Ctrl-C")
+    end_option(command)
     command.add_argument("--json", action="store_true", help="once, for programs")
     command.add_argument("--proc", type=Path, default=Path("/proc"), metavar="DIR", help="read a copy of /proc")
 

@@ -274,6 +274,13 @@ def test_examples_can_be_typed(module: ModuleType) -> None:
         assert parser().parse_args(shlex.split(ours)[1:]).parser.prog == f"alsamm {name}"
 
 
+@pytest.mark.parametrize("typed", [["hw:7"], ["--device", "hw:7"], ["--json", "--device=hw:7"]])
+def test_a_device_is_named_alike_everywhere(typed: list[str]) -> None:
+    for name in ("info", "latency") if "--json" in typed else ("info", "monitor", "loop", "latency"):
+        assert parser().parse_args([name, *typed]).device == "hw:7"
+        assert parser().parse_args([name]).device is None
+
+
 def test_every_encoding_and_every_name_can_be_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def told(encoding: str, *arguments: str) -> str:
         octets = io.BytesIO()

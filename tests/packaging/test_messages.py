@@ -35,10 +35,21 @@ def unpacked(wheel: Path, folder: Path) -> Import:
 
 @pytest.mark.parametrize("name", [DEBIAN])
 def test_without_alsa_lib_the_system_packages_are_named(name: str, tried: Tried) -> None:
-    last = tried(name).without_library.splitlines()[-1]
+    report = tried(name)
+    last = report.without_library.splitlines()[-1]
     assert last.startswith("ImportError: alsa-lib is not installed: libasound.so.2: cannot open shared object file")
+    (line,) = report.command_without_library.splitlines()
+    assert line == last.replace("ImportError: ", "alsamm: ")
     for package in ("libasound2t64", "libasound2)", "Fedora, Arch, Alpine: alsa-lib"):
         assert package in last
+
+
+def test_the_program_says_it_in_one_line(tmp_path: Path) -> None:
+    unpacked(dist("*_aarch64.whl"), tmp_path)
+    code = "import sys; from _alsamm_command import main; sys.exit(main())"
+    (line,) = said([sys.executable, "-c", code, "list"], PYTHONPATH=str(tmp_path)).splitlines()
+    assert line.startswith("alsamm: ")
+    assert "is for aarch64, this machine is x86_64" in line
 
 
 def test_a_module_for_another_machine(tmp_path: Path) -> None:
