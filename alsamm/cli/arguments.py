@@ -6,29 +6,31 @@ import argparse
 
 from alsamm import __version__
 from alsamm.cli import bench, completion, demo, info, latency, listing, loop, monitor, play, record, tone, top
-from alsamm.cli.options import Parser
+from alsamm.cli.options import Parser, in_help
 
 __all__ = ["COMMANDS", "parser"]
 
 COMMANDS = (listing, info, play, record, tone, demo, monitor, loop, latency, top, bench, completion)
 """Modules with ``add(commands)``, which declares the command, and ``run(arguments)``, which gives the exit code."""
 
-_EXAMPLES = """\
-examples:
-  alsamm                                  the sound cards, with the default marked
-  alsamm info hw:CARD=PCH,DEV=0           what a device can do, and how it is reached
-  alsamm play song.wav                    on the first card
-  alsamm play song.wav --device plughw:1  converted by alsa-lib to what the card takes
-  alsamm record take.wav --seconds 10     without --seconds: until Ctrl-C
-  alsamm tone 440 --channel 1             one loudspeaker at a time
-  alsamm demo song.wav                    play, and compare what arrived with what was sent
-  alsamm monitor                          live: levels, the ring with both pointers, the card's clock
-  alsamm latency hw:0 --report out.html   through a cable from the output to the input
-  alsamm top                              live: every PCM that is open on this machine
+_EXAMPLES = """
+alsamm                                  the sound cards; the default is marked
+alsamm info hw:CARD=PCH,DEV=0           what a device can do, and how
+alsamm play song.wav                    on the first card
+alsamm play song.wav --device plughw:1  converted by alsa-lib as needed
+alsamm record take.wav --seconds 10     without --seconds: until Ctrl-C
+alsamm tone 440 --channel 1             one loudspeaker at a time
+alsamm demo song.wav                    play, and compare what arrived
+alsamm monitor                          live: levels, the ring, the clock
+alsamm latency hw:0 --report out.html   through a cable from output to input
+alsamm top                              live: every PCM that is open here
+"""
+_MORE = """
+Without --device the first card is used; where there is none, a card in
+software, which "sim:" names too.
 
-Without --device the first card is used; where there is none, a card in software, which "sim:" names too.
-
-exit codes: 0 done; 1 it failed, told in one line on stderr; 2 options that make no sense; 130 Ctrl-C.
+exit codes: 0 done; 1 it failed, told in one line on stderr; 2 options that
+make no sense; 130 Ctrl-C.
 """
 
 
@@ -37,7 +39,7 @@ def parser() -> Parser:
     top = Parser(
         prog="alsamm",
         description="Sound through the mapped memory of a Linux sound card.",
-        epilog=_EXAMPLES,
+        epilog=in_help(_EXAMPLES) + _MORE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     top.add_argument("--version", action="version", version=f"alsamm {__version__}")

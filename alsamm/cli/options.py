@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import math
+import re
+import textwrap
 from fractions import Fraction
 from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
@@ -21,6 +23,7 @@ __all__ = [
     "device_argument",
     "end_option",
     "frequency",
+    "in_help",
     "number",
     "ring_options",
     "sample_format",
@@ -29,6 +32,7 @@ __all__ = [
     "stream_options",
 ]
 
+_COLUMNS = 80
 _LONGEST = 1e9  # seconds: 31 years, in which frames are still counted exactly
 
 
@@ -47,13 +51,14 @@ Commands: TypeAlias = "argparse._SubParsersAction[Parser]"  # noqa: SLF001 -- wh
 def add_command(
     commands: Commands, name: str, run: Callable[[argparse.Namespace], int], text: str, examples: str
 ) -> Parser:
-    """A parser for one command; ``examples`` are lines, each a command and what it does, or a pipe into one."""
+    """A parser for one command; ``examples``: as ``in_help``, without the program's name but in pipes."""
     lines = [line.strip() for line in examples.strip().splitlines()]
+    typed = "\n".join(line if "| alsamm " in line else f"alsamm {line}" for line in lines)
     made = commands.add_parser(
         name,
         help=text,
-        description=text[0].upper() + text[1:] + ".",
-        epilog="examples:\n" + "".join(f"  {'' if '| alsamm ' in line else 'alsamm '}{line}\n" for line in lines),
+        description=textwrap.fill(f"{text[0].upper()}{text[1:]}.", _COLUMNS),
+        epilog=in_help(typed),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     made.set_defaults(run=run, parser=made)
@@ -79,6 +84,14 @@ def stream_options(command: Parser) -> None:
     command.add_argument("--sync-ptr", action="store_true", help="use SYNC_PTR even where pages could be mapped")
     command.add_argument("--clock", choices=("auto", "realtime"), help="of a software card: as fast as it goes, or in "
                          "real time")  # fmt: skip
+
+
+def in_help(examples: str) -> str:
+    """Lines: a command and, two spaces or more behind it, what it does; below it where a line would be too long."""
+    lines = [line.strip() for line in examples.strip().splitlines()]
+    if max(map(len, lines)) > _COLUMNS - 2:
+        lines = ["\n      ".join(re.split(r" {2,}", line)) for line in lines]
+    return "\n".join(["examples:", *(f"  {line}" for line in lines), ""])
 
 
 def device_argument(command: Parser, text: str) -> None:

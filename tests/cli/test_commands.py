@@ -254,9 +254,11 @@ def test_help_shows_examples(process: Cli, cli: Cli) -> None:
     assert (done.code, done.err) == (0, "")
     assert "alsamm record take.wav --seconds 10" in done.out
     assert "exit codes: 0 done; 1 it failed" in done.out
+    assert max(map(len, done.out.splitlines())) <= 80
     for module in COMMANDS:
         name = module.__name__.rpartition(".")[2].replace("listing", "list")
         told = cli(name, "--help")
+        assert max(map(len, told.out.splitlines())) <= 80
         assert (told.code, told.err) == (0, "")
         assert f"examples:\n  alsamm {name}" in told.out
 
@@ -267,7 +269,7 @@ def test_examples_can_be_typed(module: ModuleType) -> None:
     *_, action = (action for action in parser()._actions if action.choices)
     assert isinstance(action.choices, dict)
     epilog = action.choices[name].epilog
-    for line in epilog.splitlines()[1:]:
+    for line in re.findall(r"^  \S.*", epilog, re.MULTILINE):
         typed, *_ = re.split(r" {2,}", line.strip())
         parts = [re.split(r" [<>] ", part)[0].strip() for part in typed.split("|")]
         (ours,) = (part for part in parts if part.startswith("alsamm "))
