@@ -81,7 +81,7 @@ RUNS = {
     "faults-6.12": "As faults, on kernel 6.12.",
     "faults-arm64": "As faults, on arm64, where no page is mapped.",
     "fuzz": "Inputs that nobody thought of, at each edge of the C code, under AddressSanitizer and UBSan. *edges*: "
-    "branches of the C code that were reached; *found*: what broke it.",
+    "branches of the C code that were reached, not counted for api; *found*: what broke it.",
     "lifetimes": "A life opens something on a software card, uses it a little and ends in one of many ways. Before "
     "and after all of them is what the process has: descriptors, maps, threads, Python's blocks, resident memory.",
     "model": "Random operations on software cards and on a model of the kernel's rules; whatever can be seen must be "
