@@ -31,19 +31,20 @@ PROMISES = (
     ),
     Promise(
         "Frame numbers and pointers go on past the boundary, 2^31, 2^32 and 2^53.",
-        ("tests/contract/test_ring.py", "tests/unit/test_model_found.py", "tests/kernel/test_model.py"),
-        ("soak",),
+        ("tests/contract/test_ring.py", "tests/model", "tests/unit/test_model_found.py", "tests/kernel/test_model.py"),
+        ("model", "soak"),
     ),
     Promise(
         "An unplugged, suspended, starved, busy or forbidden card ends in the exception or the recovery that is "
         "documented, in time, and leaves the card free: no descriptor, mapping or thread stays.",
         ("tests/kernel/test_faults_unplug.py", "tests/kernel/test_faults_starved.py",
-         "tests/kernel/test_faults_suspend.py", "tests/unit/test_faults.py"),
+         "tests/kernel/test_faults_suspend.py", "tests/kernel/test_faults_process.py", "tests/unit/test_faults.py"),
         ("faults", "faults-suspend", "faults-6.12", "faults-arm64"),
     ),
     Promise(
-        "A process that is killed, stopped, forked, interrupted by signals, or out of descriptors or memory loses no "
-        "other process's sound, writes to no file that took a descriptor's number, and does not hang.",
+        "A process that is killed leaves the card free at once. One that is stopped, forked, interrupted by signals, or "
+        "out of descriptors or memory goes on or is told, does not hang, and writes to no file that took a "
+        "descriptor's number.",
         ("tests/kernel/test_faults_process.py", "tests/kernel/test_faults_signals.py"),
         ("faults",),
     ),
