@@ -67,6 +67,12 @@ static long long ahead(const struct alsamm_ring *ring, unsigned long hw_ptr, uns
     return distance;
 }
 
+/* The frame that the card is at; as frame_of beyond 2^63. */
+static long long card_frame(const struct alsamm_ring *ring, long long appl, unsigned long hw_ptr, unsigned long appl_ptr)
+{
+    return (long long)((unsigned long long)appl + (unsigned long long)ahead(ring, hw_ptr, appl_ptr));
+}
+
 /* Any thread. -EAGAIN: the owner is changing the numbers, which PREPARE can make long. */
 static int read_anchor(const struct alsamm_ring *ring, struct alsamm_anchor *out)
 {
@@ -129,7 +135,7 @@ int fast_place(struct alsamm_ring *ring, struct alsamm_place *out)
         return error;
     if (changing < 0 || still_anchored(ring, &anchor) < 0)
         return -EAGAIN;
-    out->frame = frame_of(ring, anchor.frame, anchor.pointer, now.appl_ptr) + ahead(ring, now.hw_ptr, now.appl_ptr);
+    out->frame = card_frame(ring, frame_of(ring, anchor.frame, anchor.pointer, now.appl_ptr), now.hw_ptr, now.appl_ptr);
     out->time_ns = now.tstamp_ns;
     out->state = now.state;
     return 0;
@@ -153,12 +159,12 @@ static int take_account(struct alsamm_ring *ring, struct account *out)
     if (error < 0)
         return error;
     appl = direct_frame(ring, now.appl_ptr);
-    hw = appl + ahead(ring, now.hw_ptr, now.appl_ptr);
+    hw = card_frame(ring, appl, now.hw_ptr, now.appl_ptr);
     out->state = now.state;
     out->ran = now.state == SNDRV_PCM_STATE_XRUN || now.suspended_state == SNDRV_PCM_STATE_RUNNING;
     out->next = hw > appl ? hw : appl;
     out->first_lost = hw < appl ? hw : appl;
-    out->lost = ring->capture ? (unsigned long)(out->next - appl) : (unsigned long)(out->next - hw);
+    out->lost = (unsigned long)out->next - (unsigned long)(ring->capture ? appl : hw);
     out->when_ns = now.trigger_tstamp_ns;
     return 0;
 }
