@@ -293,7 +293,7 @@ struct alsamm_native {
     /* what the thread tells */
     int result;                 /* 0: it was asked to stop, or the callback said so; else -errno */
     int told;                   /* the callback's last answer */
-    int running;
+    int running, calling;
     unsigned long callbacks;
     long long frames, longest_callback_ns, busy_ns;
     /* its own */
