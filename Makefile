@@ -1,12 +1,12 @@
-# make demo    play a real sound file through the ring and compare what arrived
-# make test    everything: style, types, unit, contract, and the lab's real kernels
-# make wheel   what an index would be given, checked, in dist/: an sdist, and wheels for x86-64 and arm64
-# make bench   what calls cost against other ways of doing the same: a table, and docs/benchmarks
-# make bench-kernel   CPU time of a second of sound on real drivers, beside other players: docs/benchmarks/kernel.md
-# make docs    the documentation as a site: build/docs/index.html
-# make model  the rings beside a model of the kernel in Python: 100,000 random steps, and some on real drivers
-# make soak   hours of sound whose every frame is known, on software cards and on the lab's aloop
-# They install what they need: Debian packages (asking for root only for that) and a virtualenv in .venv.
+# make demo          play a real sound file through the ring and compare what arrived
+# make test          everything: style, types, documentation, wheels, unit, contract, and the lab's real kernels
+# make docs          the documentation as a site: build/docs/index.html
+# make wheel         what an index would be given, checked, in dist/: an sdist, and wheels for x86-64 and arm64
+# make bench         what calls cost against other ways of doing the same: a table, and docs/benchmarks
+# make bench-kernel  CPU time of a second of sound on real drivers, beside other players: docs/benchmarks/kernel.md
+# make reliability   for a night: the long runs (model, soak, faults, sanitize, fuzz…), and docs/reliability.md from them
+# CONTRIBUTING.md has the parts of each. They install what they need: Debian packages (asking for root only for that) and a
+# virtualenv in .venv.
 
 PYTHON ?= python3
 VENV := .venv
@@ -17,7 +17,7 @@ WORKERS ?= 4 # more than cores: most cases wait
 C_SOURCES := $(wildcard alsamm/_c/*.c alsamm/_c/*.h alsamm/_c/*.cdef) build_ffi.py setup.py pyproject.toml
 
 .PHONY: demo test host check check-c docs peers unit memory wheel packages sanitize fuzz lifetimes parallel model soak \
-	soak-software soak-aloop faults bench bench-kernel lab lab-timed lab-counted lab-6.1 lab-more lab-6.12 lab-arm64 lab-busy \
+	soak-software soak-aloop faults reliability reliability-page bench bench-kernel lab lab-timed lab-counted lab-6.1 lab-more lab-6.12 lab-arm64 lab-busy \
 	lab-faults clean
 
 demo: $(VENV)/.built
@@ -160,6 +160,15 @@ faults: $(VENV)/.lab
 	$(LAB) --kernel 6.1 --devices aloop,hda --sleeps --figures --tests $(SUSPEND),--each-fault,--table=faults-suspend
 	$(LAB) --kernel 6.12 --timeout 7200 --figures --tests $(FAULTS),--all-faults,--table=faults-6.12
 	$(LAB) --arch arm64 --timeout 7200 --figures --tests $(FAULTS),--all-faults,--table=faults-arm64
+
+# One that fails does not cost the others the night.
+LONG_RUNS := lifetimes parallel fuzz model soak sanitize faults
+
+reliability:
+	$(MAKE) --keep-going --jobs=1 $(LONG_RUNS) reliability-page
+
+reliability-page: $(VENV)/.checkers
+	$(BIN)/python -m tests.reliability
 
 $(VENV)/.created: debian-packages.txt tools/debian-packages
 	tools/debian-packages debian-packages.txt

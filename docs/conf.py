@@ -23,10 +23,9 @@ extensions = [
     "extensions.command_line",
     "extensions.complete",
 ]
-exclude_patterns = ["README.md", "extensions", "pictures"]
 source_suffix = {".md": "markdown"}
 
-myst_enable_extensions = ["colon_fence", "deflist"]
+myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
 
 smartquotes = False  # '""' is a string in docstrings

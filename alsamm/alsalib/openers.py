@@ -44,7 +44,7 @@ class Opened(NamedTuple):
     """What the descriptor lives by: held until the PCM is closed."""
 
 
-# alsa-lib's file plugin gives a shell what stands behind "|", which "\\174" is too. In braces a name has a
+# Rule P25: alsa-lib gives a shell what stands behind "|", which "\\174" is too. In braces a name has a
 # configuration of its own, which may read others ("<"), call functions ("@") and name libraries: docs/security.md.
 _RUNS = re.compile(r"[|\\]|\{.*?([<@]|\b(hooks|ladspa|lib|meter)\b)", re.DOTALL)
 
@@ -92,7 +92,7 @@ def _snd_pcm_open(name: str, direction: Direction) -> CData:
         lib.snd_config_update_free_global()
         code = lib.snd_pcm_open(out, name.encode(), direction, lib.SND_PCM_NONBLOCK)
     if code in (-errno.ENOENT, -errno.ENODEV) and _is_locked_out(Path("/dev/snd")):
-        code = -errno.EACCES  # alsa-lib asks the cards for their names, and takes those that it may not ask for none
+        code = -errno.EACCES  # rule P26
     if code < 0:
         raise failure(code, "snd_pcm_open", name, _OPENING, _explain(code, name, direction))
     return out[0]

@@ -15,6 +15,8 @@ from sphinx.util import logging
 import alsamm
 from alsamm import errors
 
+from .complete import MODULES
+
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
@@ -22,10 +24,9 @@ _RULES = "kernel-rules"
 _RULE = re.compile(r"^([A-Z]\d+b?)\. ")
 _CITING = re.compile(r"\brules?\s[A-Z]\d")
 _CITED = re.compile(r"(?:(?<=rule\s)|(?<=rules\s)|(?<=[\db],\s)|(?<=[\db]-)|(?<=\d\sand\s))[A-Z]\d+b?\b")
-_MODULES = ("alsamm.sim", "alsamm.testing", "alsamm.wav")
 _PUBLIC = {
     **{name: f"alsamm.{name}" for name in alsamm.__all__},
-    **{name: name for name in _MODULES},
+    **{name: name for name in MODULES[1:]},  # not each `alsamm`
     "sim.Card": "alsamm.sim.Card",
 }
 _ERROR = re.compile(rf"\b(?:{'|'.join(errors.__all__)})\b")
@@ -118,7 +119,7 @@ def _to_object(target: str, shown: nodes.Node, docname: str) -> nodes.Node:
         "",
         shown,
         refdomain="py",
-        reftype="mod" if target in _MODULES else "obj",
+        reftype="mod" if target in MODULES else "obj",
         reftarget=target,
         refdoc=docname,
         refwarn=True,

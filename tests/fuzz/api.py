@@ -55,6 +55,12 @@ def number(rng: random.Random) -> Any:
     return rng.choice(ODD)
 
 
+def past(rng: random.Random) -> Any:
+    """A time: for one to come it would wait."""
+    value = number(rng)
+    return -abs(value) if isinstance(value, int) else value
+
+
 def array(rng: random.Random, ring: Any) -> Any:
     """Frames: of any type, shape and strides, or no array; or a piece of the ring itself."""
     dtype = np.dtype(ring.dtype if rng.random() < 0.6 else rng.choice(DTYPES))
@@ -116,7 +122,8 @@ def call(rng: random.Random, card: Any, pcm: Any, ring: Any) -> None:
     else:
         moving = [(ring, "read", (n(),)), (ring, "read_into", (a(),)), (ring, "fill", (a(), 0)), (ring, "peek", ())]
     target, name, arguments = rng.choice([
-        *moving, *moving, *moving, (ring, "commit", (n(),)), (ring, "channel", (n(),)), (ring, "start_at", (n(),)),
+        *moving, *moving, *moving, (ring, "commit", (n(),)), (ring, "channel", (n(),)),
+        (ring, "start_at", (past(rng),)),
         (ring, "start_at", (-(1 << 63),)), (ring, "wait", (0,)), (ring, "pause", (n(),)), (ring, "rewind", (n(),)),
         (ring, "forward", (n(),)), (ring, "set_frame", (n(),)), (card, "advance", (n(),)), (card, "late", (n(),)),
         (card, "advance", (rng.randrange(3000),)), (card, "set_speed", (n(),)), (card, "feed", (a(),)),

@@ -44,10 +44,11 @@ def fuzz(target: str, seconds: int) -> dict[str, int | str]:
     grown, found = BUILD / f"{target}.corpus", BUILD / f"{target}.found"
     grown.mkdir(exist_ok=True)
     found.mkdir(exist_ok=True)
+    kept = [folder] if (folder := HERE / "corpus" / target).is_dir() else []  # git keeps no empty folder
     before = set(found.iterdir())
     done = subprocess.run(
         [BUILD / target, f"-max_total_time={seconds}", "-timeout=20", "-rss_limit_mb=3000", "-print_final_stats=1",
-         f"-max_len={TARGETS[target]}", f"-artifact_prefix={found}/", grown, HERE / "corpus" / target],
+         f"-max_len={TARGETS[target]}", f"-artifact_prefix={found}/", grown, *kept],
         env={**os.environ, "ASAN_OPTIONS": "detect_leaks=0"}, stderr=subprocess.PIPE, text=True, check=False,
     )  # fmt: skip
     new = sorted(set(found.iterdir()) - before)
@@ -58,5 +59,5 @@ def fuzz(target: str, seconds: int) -> dict[str, int | str]:
     return {
         "runs": int(runs[1]) if runs else 0,
         "edges": int(edges[-1]) if edges else 0,
-        "found": str(new[0]) if new else f"ended with {done.returncode}" if done.returncode else "",
+        "found": str(new[0].relative_to(ROOT)) if new else f"ended with {done.returncode}" if done.returncode else "",
     }

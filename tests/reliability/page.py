@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.reliability.figures import FOLDER
-from tests.reliability.promises import PROMISES, Promise
+from tests.reliability.promises import PROMISES, RUNS, Promise
 
 __all__ = ["PAGE", "render"]
 
@@ -16,8 +16,9 @@ PAGE = FOLDER.parent / "reliability.md"
 
 _HEAD = """# Reliability
 
-Written by `make reliability`, from what the commands below wrote; do not edit. `make test` holds every promise in a
-shorter form on each change; the long runs are for a night.
+What is promised, the tests that hold it, and what the long runs behind them came to. `make test` runs those tests,
+some of them for a shorter time or in fewer cases; the long runs are for a night, by `make reliability`, which writes
+this page: do not edit it.
 
 | promise | held by | long run |
 | --- | --- | --- |
@@ -42,7 +43,7 @@ class Run:
         return cls(path.stem, rows=rows, **found)
 
     def render(self) -> str:
-        lines = [f"## {self.name}", "", f"`{self.command}`, {self.date}, on {self.where}.", ""]
+        lines = [f"## {self.name}", "", RUNS[self.name], "", f"`{self.command}`, {self.date}, on {self.where}.", ""]
         if self.figures:
             lines += _table([{"figure": name, "value": _number(value)} for name, value in self.figures.items()])
         if self.rows:
@@ -65,9 +66,14 @@ def _table(rows: list[dict[str, str]]) -> list[str]:
     ]
 
 
+def _anchor(heading: str) -> str:
+    """As Markdown's readers make them."""
+    return heading.replace(".", "")
+
+
 def _promise(promise: Promise, runs: dict[str, Run]) -> str:
     tests = ", ".join(f"`{path}`" for path in promise.tests)
-    long = ", ".join(f"[{name}](#{name})" for name in promise.runs if name in runs)
+    long = ", ".join(f"[{name}](#{_anchor(name)})" if name in runs else f"{name}: not yet" for name in promise.runs)
     return f"| {promise.text} | {tests} | {long} |\n"
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.reliability.figures import FOLDER
 from tests.reliability.page import PAGE, render
-from tests.reliability.promises import PROMISES
+from tests.reliability.promises import PROMISES, RUNS
 
 _ROOT = Path(__file__).parents[2]
 
@@ -27,3 +27,11 @@ def test_a_promise_names_what_there_is(promise: object) -> None:
 def test_every_run_backs_a_promise() -> None:
     named = {run for promise in PROMISES for run in promise.runs}
     assert {path.stem for path in FOLDER.glob("*.json")} <= named
+    assert named == set(RUNS)
+
+
+def test_a_run_that_was_not_made_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A link that is left out looks as if there were no such run."""
+    monkeypatch.setattr("tests.reliability.page.FOLDER", tmp_path)
+    told = render()
+    assert [name for name in RUNS if f"{name}: not yet" not in told] == []
