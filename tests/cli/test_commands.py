@@ -8,6 +8,7 @@ import os
 import platform
 import re
 import shlex
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -303,13 +304,26 @@ PROGRAM = str(Path(sys.executable).with_name("alsamm"))
 """What pip made of pyproject.toml's entry point."""
 
 
-def test_where_something_is_missing_the_program_says_so_in_one_line(tmp_path: Path) -> None:
-    (tmp_path / "_cffi_backend.py").write_text("raise ModuleNotFoundError('no module', name='_cffi_backend')\n")
+@pytest.mark.parametrize(
+    ("backend", "code", "said"),
+    [
+        ("raise ModuleNotFoundError('none', name='_cffi_backend')", 1, r"alsamm: cffi is not installed for .*\n"),
+        ("raise ImportError('of two\\nlines')", 1, r"alsamm: .* of two lines.*\n"),
+        (
+            "import os\ntry: os.kill(os.getpid(), 2)\nexcept KeyboardInterrupt: raise ImportError('as numpy does')",
+            -signal.SIGINT,
+            "",
+        ),
+    ],
+    ids=["missing", "two lines", "Ctrl-C"],
+)
+def test_what_ends_the_import_is_no_traceback(backend: str, code: int, said: str, tmp_path: Path) -> None:
+    (tmp_path / "_cffi_backend.py").write_text(backend)
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
     command = [PROGRAM, "list"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment)
-    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
-    assert done.stderr.startswith("alsamm: cffi is not installed for ")
+    assert (done.returncode, done.stdout) == (code, "")
+    assert re.fullmatch(said, done.stderr)
 
 
 def test_without_a_standard_output() -> None:
