@@ -271,24 +271,24 @@ static int fill(struct alsamm_ring *ring, int signal_fd, int timeout_ms)
     return 0;
 }
 
-int alsamm_write_all(struct alsamm_ring *ring, int signal_fd, int timeout_ms)
+int alsamm_write_all(struct alsamm_ring *ring, uintptr_t array, int signal_fd, int timeout_ms)
 {
     int error = direct_enter(ring);
 
     if (error < 0)
         return error;
-    error = write_all(ring, signal_fd, timeout_ms);
+    error = direct_is_block(ring, array) ? write_all(ring, signal_fd, timeout_ms) : -ESTALE;
     direct_leave(ring);
     return error;
 }
 
-int alsamm_fill(struct alsamm_ring *ring, int signal_fd, int timeout_ms)
+int alsamm_fill(struct alsamm_ring *ring, uintptr_t array, int signal_fd, int timeout_ms)
 {
     int error = direct_enter(ring);
 
     if (error < 0)
         return error;
-    error = fill(ring, signal_fd, timeout_ms);
+    error = direct_is_block(ring, array) ? fill(ring, signal_fd, timeout_ms) : -ESTALE;
     direct_leave(ring);
     return error;
 }

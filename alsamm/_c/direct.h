@@ -53,6 +53,12 @@ static inline void direct_leave(struct alsamm_ring *ring)
     __atomic_store_n(&ring->in_use, 0, __ATOMIC_RELEASE);
 }
 
+/* Whether nobody took another array, between Python's taking this one and now: another thread, or a signal's handler. */
+static inline int direct_is_block(const struct alsamm_ring *ring, uintptr_t array)
+{
+    return array && ring->block.array == (void *)array;
+}
+
 /* array.c, entered: fast_take. The end of the array that was the block's may run anything of Python's, which may want the ring:
  * so direct_forget comes after direct_leave. And whether the block's array is what it was. */
 int direct_take(struct alsamm_ring *ring, uintptr_t array, void **old);

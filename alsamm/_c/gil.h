@@ -10,7 +10,8 @@
  * mmap, RW transfers, a copy of megabytes) may be.
  *
  * Why it is safe to keep it: such a call ends within microseconds whatever another thread does, takes no lock that a thread
- * waiting for the GIL could hold, and calls nothing of Python. tests/unit/test_gil.py holds both halves of the list.
+ * waiting for the GIL could hold, and calls nothing of Python but array.c's references: the end of an array, which may run
+ * anything, comes last, when the ring is nobody's. tests/unit/test_gil.py holds both halves of the list.
  *
  * Such a call leaves errno out too, which the wrappers save and restore for ffi.errno: ours tell errors by their result. */
 #ifndef ALSAMM_GIL_H

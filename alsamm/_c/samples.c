@@ -216,17 +216,30 @@ long fast_write(struct alsamm_ring *ring)
     ENTERED(direct_block_holds(ring) ? write_block(ring, 1) : -ESTALE);
 }
 
-long fast_write_array(struct alsamm_ring *ring, uintptr_t array)
+static long of_array(struct alsamm_ring *ring, uintptr_t array, int read)
 {
     void *old;
     long result = direct_enter(ring);
 
     if (result < 0)
         return result;
-    result = direct_take(ring, array, &old) == 1 ? write_block(ring, 1) : -ESTALE;
+    if (direct_take(ring, array, &old) != 1)
+        result = -ESTALE;
+    else
+        result = read ? read_block(ring, 1, 1) : write_block(ring, 1);
     direct_leave(ring);
     direct_forget(old);
     return result;
+}
+
+long fast_write_array(struct alsamm_ring *ring, uintptr_t array)
+{
+    return of_array(ring, array, 0);
+}
+
+long fast_read_array(struct alsamm_ring *ring, uintptr_t array)
+{
+    return of_array(ring, array, 1);
 }
 
 long fast_read(struct alsamm_ring *ring)
@@ -235,19 +248,19 @@ long fast_read(struct alsamm_ring *ring)
 }
 
 /* Without the GIL nobody may look into the array; the caller holds it so that it cannot change. */
-long alsamm_write(struct alsamm_ring *ring)
+long alsamm_write(struct alsamm_ring *ring, uintptr_t array)
 {
-    ENTERED(ring->block.array ? write_block(ring, 0) : -ESTALE);
+    ENTERED(direct_is_block(ring, array) ? write_block(ring, 0) : -ESTALE);
 }
 
-long alsamm_read(struct alsamm_ring *ring)
+long alsamm_read(struct alsamm_ring *ring, uintptr_t array)
 {
-    ENTERED(ring->block.array ? read_block(ring, 0, 1) : -ESTALE);
+    ENTERED(direct_is_block(ring, array) ? read_block(ring, 0, 1) : -ESTALE);
 }
 
-long alsamm_peek(struct alsamm_ring *ring)
+long alsamm_peek(struct alsamm_ring *ring, uintptr_t array)
 {
-    ENTERED(ring->block.array ? read_block(ring, 0, 0) : -ESTALE);
+    ENTERED(direct_is_block(ring, array) ? read_block(ring, 0, 0) : -ESTALE);
 }
 
 void direct_silence(struct alsamm_ring *ring, unsigned long position, unsigned long frames)

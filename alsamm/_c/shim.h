@@ -242,14 +242,15 @@ int fast_take(struct alsamm_ring *ring, uintptr_t array);
 int fast_block_holds(struct alsamm_ring *ring);
 
 /* They move as much of ring->block as there is room or data for. 0: all of it, and nothing is left to do; -ESTALE: its
- * array has changed since fast_take; -E2BIG, of the fast_ ones: too long a copy to keep the GIL for. -EALREADY, from all
+ * array has changed since fast_take, or is not `array`; -E2BIG, of the fast_ ones: too long a copy to keep the GIL for. -EALREADY, from all
  * that touch the block: another thread does just now. */
 long fast_write(struct alsamm_ring *ring);
 long fast_write_array(struct alsamm_ring *ring, uintptr_t array); /* fast_take, then fast_write; -ESTALE: not taken */
-long alsamm_write(struct alsamm_ring *ring);
+long alsamm_write(struct alsamm_ring *ring, uintptr_t array);
 long fast_read(struct alsamm_ring *ring);
-long alsamm_read(struct alsamm_ring *ring);
-long alsamm_peek(struct alsamm_ring *ring);         /* a read that commits nothing */
+long fast_read_array(struct alsamm_ring *ring, uintptr_t array);
+long alsamm_read(struct alsamm_ring *ring, uintptr_t array);
+long alsamm_peek(struct alsamm_ring *ring, uintptr_t array); /* a read that commits nothing */
 int alsamm_fill_silence(struct alsamm_ring *ring);
 
 /* ---- recovery.c: PREPARE and xruns, for a stream whose frames are counted on ---- */
@@ -274,8 +275,8 @@ int alsamm_start_at(struct alsamm_ring *ring, long long when_ns);
 
 /* From frame ring->done of the block to its end. 0: all is moved; -ETIMEDOUT; -EIO: the card stands still; -EDEADLK: it
  * never will move; -EINTR: a signal, which Python must see: then call again to go on. */
-int alsamm_write_all(struct alsamm_ring *ring, int signal_fd, int timeout_ms);
-int alsamm_fill(struct alsamm_ring *ring, int signal_fd, int timeout_ms);
+int alsamm_write_all(struct alsamm_ring *ring, uintptr_t array, int signal_fd, int timeout_ms);
+int alsamm_fill(struct alsamm_ring *ring, uintptr_t array, int signal_fd, int timeout_ms);
 
 int alsamm_wait(struct alsamm_ring *ring, int timeout_ms);
 int alsamm_wait_patiently(struct alsamm_ring *ring);    /* for a buffer and a second */

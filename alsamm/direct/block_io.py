@@ -124,17 +124,22 @@ class BlockIO(KernelOps):
         if self._ring.capture:
             require_target(array)
 
-    def _settle(self, result: int, array: _Array, quick: Callable[[Any], int], slow: Callable[[Any], int]) -> int:
-        """What is left to do when ``quick`` did not simply move all of the block; gives the frames moved."""
+    def _settle(
+        self, result: int, array: _Array, quick: Callable[[Any, int], int], slow: Callable[[Any, int], int]
+    ) -> int:
+        """What is left to do when not simply all of the block was moved; gives the frames moved.
+
+        ``quick`` takes the array anew, whoever took another meanwhile; ``slow`` refuses then.
+        """
         if result == -errno.ESTALE:  # not taken yet; or resized, reshaped or retyped since
             self._take(array)
-            result = quick(self._ring)
+            result = quick(self._ring, id(array))
         else:
             self._frames = len(array)
             self._array = array  # which C has taken
         if result == -errno.E2BIG:
             pin = self._pin(array)
-            result = self._outside(slow, self._ring)
+            result = self._outside(slow, self._ring, id(array))
             del pin
         if result < 0:
             self._fail(result)
@@ -172,6 +177,10 @@ class BlockIO(KernelOps):
                 raise errors.StateError(
                     f"{self._label}: another thread uses this ring just now; it has one owner at a time"
                 )
+            if code == -errno.ESTALE:
+                raise errors.StateError(
+                    f"{self._label}: a signal's handler, or another thread, used the ring meanwhile"
+                )
             raise failure(code, func, self._label, self._failures)
         return code
 
@@ -185,8 +194,8 @@ class BlockIO(KernelOps):
     def _all(
         self,
         samples: Any,
-        quick: Callable[[Any], int],
-        loop: Callable[[Any, int, int], int],
+        quick: Callable[[Any, int], int],
+        loop: Callable[[Any, int, int, int], int],
         timeout: float | None,
         *,
         recover: bool,
@@ -202,7 +211,7 @@ class BlockIO(KernelOps):
         if timeout is not None:
             self._ring.done = 0
         end = None if timeout is None else time.monotonic() + seconds_of(timeout)
-        if not (result := quick(self._ring)):
+        if not (result := quick(self._ring, id(samples))):
             return self._frames
         if result == -errno.ESTALE:
             self._take(samples)
@@ -211,14 +220,14 @@ class BlockIO(KernelOps):
             self._explain(result, timeout)
         return self._frames
 
-    def _loop(self, samples: _Array, loop: Callable[[Any, int, int], int], end: float | None) -> int:
-        ring = self._ring
+    def _loop(self, samples: _Array, loop: Callable[[Any, int, int, int], int], end: float | None) -> int:
+        ring, array = self._ring, id(samples)
         pin = self._pin(samples)
         takes = ring.takes
         # So that a signal's handler that writes here itself takes its own array, and is found out.
         self._array = NOTHING
         with SignalFd() as signals:
-            while (result := self._outside(loop, ring, signals.fd, _milliseconds_to(end))) in _COME_BACK:
+            while (result := self._outside(loop, ring, array, signals.fd, _milliseconds_to(end))) in _COME_BACK:
                 signals.clear()
                 if result == -errno.ERESTART:
                     self._tell()

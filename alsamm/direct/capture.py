@@ -48,7 +48,7 @@ class MmapCapture(MmapIO):
             result = -errno.ESTALE
         else:
             return self._borrow(self.read_into, out)
-        return self._settle(result, out, _fast_read, lib.alsamm_read)
+        return self._settle(result, out, lib.fast_read_array, lib.alsamm_read)
 
     def fill(self, out: Any, timeout: float | None = None, *, recover: bool = False) -> int:
         """Fill all of ``out``, waiting for the card: copied and committed a period at a time by C, without the GIL.
@@ -62,7 +62,7 @@ class MmapCapture(MmapIO):
 
         Raises TimeoutError; StateError when a capture that drains has no more; else as ``read_into``.
         """
-        return self._all(out, _fast_read, lib.alsamm_fill, timeout, recover=recover)
+        return self._all(out, lib.fast_read_array, lib.alsamm_fill, timeout, recover=recover)
 
     def read(self, frames: int | None = None) -> np.ndarray[Any, np.dtype[Any]]:
         """A new array of up to ``frames`` captured frames (None: all there are), shape (n, channels).
@@ -77,11 +77,10 @@ class MmapCapture(MmapIO):
     def peek(self) -> np.ndarray[Any, np.dtype[Any]]:
         """A new array of all captured frames that are there, which stay there. Else as ``read_into``."""
         out = np.empty((min(self.avail(), self.buffer_size), self.channels), self.dtype)
-        self._take(out)
-        return out[: self._settle(self._peek(self._ring), out, self._peek, lib.alsamm_peek)]
+        return out[: self._settle(-errno.ESTALE, out, self._peek, lib.alsamm_peek)]
 
-    def _peek(self, ring: Any) -> int:
-        return self._outside(lib.alsamm_peek, ring)
+    def _peek(self, ring: Any, array: int) -> int:
+        return self._outside(lib.alsamm_peek, ring, array)
 
     def _fail(self, result: int) -> None:
         if result == -errno.EOVERFLOW:

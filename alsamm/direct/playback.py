@@ -58,7 +58,7 @@ class MmapPlayback(MmapIO):
             return self._write_samples(samples)
         else:
             return self._borrow(self.write, samples)
-        return self._settle(result, samples, _fast_write, lib.alsamm_write)
+        return self._settle(result, samples, _fast_write_array, lib.alsamm_write)
 
     def write_all(self, samples: Any, timeout: float | None = None, *, recover: bool = False) -> int:
         """Write every frame, waiting for room: copied and committed a period at a time by C, without the GIL.
@@ -72,7 +72,7 @@ class MmapPlayback(MmapIO):
 
         Raises TimeoutError; StateError when the ring is full and start_threshold is more than that; else as ``write``.
         """
-        return self._all(samples, _fast_write, lib.alsamm_write_all, timeout, recover=recover)
+        return self._all(samples, _fast_write_array, lib.alsamm_write_all, timeout, recover=recover)
 
     def _fail(self, result: int) -> None:
         self._check(result, "write")

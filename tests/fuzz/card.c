@@ -198,12 +198,12 @@ static void move(struct world *world, struct side *side, struct bytes *in)
     switch (byte(in) % 8) {
     case 0: fast_write_array(ring, address); break;
     case 1: if (fast_take(ring, address) == 1) fast_write(ring); break;
-    case 2: if (fast_take(ring, address) == 1) alsamm_write(ring); break;
+    case 2: if (fast_take(ring, address) == 1) alsamm_write(ring, address); break;
     case 3: if (fast_take(ring, address) == 1) fast_read(ring); break;
-    case 4: if (fast_take(ring, address) == 1) alsamm_read(ring); break;
-    case 5: if (fast_take(ring, address) == 1) alsamm_peek(ring); break;
-    case 6: if (fast_take(ring, address) == 1) alsamm_write_all(ring, -1, 0); break;
-    default: if (fast_take(ring, address) == 1) alsamm_fill(ring, -1, 0); break;
+    case 4: if (fast_take(ring, address) == 1) alsamm_read(ring, address); break;
+    case 5: if (fast_take(ring, address) == 1) alsamm_peek(ring, address); break;
+    case 6: if (fast_take(ring, address) == 1) alsamm_write_all(ring, address, -1, 0); break;
+    default: if (fast_take(ring, address) == 1) alsamm_fill(ring, address, -1, 0); break;
     }
     MUST(ring->done >= 0 && ring->done <= (ring->block.array ? ring->block.frames : 0));
     ring->block.array = NULL;

@@ -224,8 +224,9 @@ def test_filling_asks_the_card_before_it_copies_where_no_page_is_mapped() -> Non
         pcm.setup(channels=2, period_size=64, buffer_size=1024)
         with alsamm.MmapCapture(pcm) as ring:
             ring.start()
-            ring._take(np.zeros((10, 2), "i2"))
+            out = np.zeros((10, 2), "i2")
+            ring._take(out)
             card.advance(50)  # no interrupt: who does not ask sees nothing
-            assert lib.alsamm_fill(ring._ring, -1, 0) == 0
+            assert lib.alsamm_fill(ring._ring, id(out), -1, 0) == 0
             assert ring.frames_done == 10
             ring.drop()

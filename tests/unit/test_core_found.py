@@ -150,3 +150,62 @@ def test_the_time_of_a_stream_that_goes_on_after_a_pause_does_not_go_back() -> N
             out.drop()
     assert going_on.frame == paused.frame > 0
     assert going_on.time_ns >= paused.time_ns
+
+
+# ---- who takes another array in between ----
+
+
+class Interrupted(np.ndarray[Any, np.dtype[Any]]):
+    """An array of which Python code, such as a signal's handler, comes to run when it is handed over."""
+
+    handler: Any = None
+
+    def __len__(self) -> int:
+        handler, self.handler = self.handler, None
+        if handler is not None:
+            handler()
+        return int(self.shape[0])
+
+
+@pytest.fixture
+def played() -> Iterator[tuple[alsamm.MmapPlayback, sim.Card]]:
+    with sim.Card("taken") as card, alsamm.PCM(card.device, "playback") as pcm:
+        pcm.setup(channels=2, period_size=4096, buffer_size=131_072)
+        sw = pcm.sw_params()
+        sw.start_threshold = sw.boundary
+        pcm.configure(sw=sw)
+        with alsamm.MmapPlayback(pcm) as out:
+            yield out, card
+            out.drop()
+
+
+def test_a_handler_that_writes_when_an_array_was_taken_does_not_take_its_place(
+    played: tuple[alsamm.MmapPlayback, sim.Card],
+) -> None:
+    """The handler's frames were played twice, and the caller's not at all."""
+    out, card = played
+    samples = np.full((20, 2), 5, "i2").view(Interrupted)
+    samples.handler = lambda: out.write(np.full((10, 2), 7, "i2"))
+    assert out.write(samples) == 20
+    out.start()
+    card.advance(30)
+    np.testing.assert_array_equal(card.played()[:30, 0], [7] * 10 + [5] * 20)
+
+
+@pytest.mark.parametrize("call", ["write", "write_all"])
+def test_nor_once_it_is_moved_without_the_gil(
+    played: tuple[alsamm.MmapPlayback, sim.Card], monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    out, _ = played
+    pin = out._pin
+
+    def interrupted(array: np.ndarray[Any, Any]) -> object:
+        pinned = pin(array)
+        monkeypatch.undo()
+        assert out.write(np.full((10, 2), 7, "i2")) == 10
+        return pinned
+
+    monkeypatch.setattr(out, "_pin", interrupted)
+    with pytest.raises(alsamm.StateError, match="a signal's handler, or another thread"):
+        getattr(out, call)(np.full((100_000, 2), 5, "i2"))
+    assert out.appl_ptr == 10
