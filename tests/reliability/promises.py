@@ -42,8 +42,8 @@ PROMISES = (
         ("faults", "faults-suspend", "faults-6.12", "faults-arm64"),
     ),
     Promise(
-        "A process that is killed leaves the card free at once. One that is stopped, forked, interrupted by signals, or "
-        "out of descriptors or memory goes on or is told, does not hang, and writes to no file that took a "
+        "A process that is killed leaves the card free at once. One that is stopped, forked, interrupted by signals, "
+        "or out of descriptors or memory goes on or is told, does not hang, and writes to no file that took a "
         "descriptor's number.",
         ("tests/kernel/test_faults_process.py", "tests/kernel/test_faults_signals.py"),
         ("faults",),
