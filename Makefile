@@ -57,7 +57,7 @@ unit: $(VENV)/.checkers
 
 wheel: build/.wheels
 
-build/.wheels: $(VENV)/.wheels $(C_SOURCES) $(shell find alsamm tools -name '*.py') README.md MANIFEST.in
+build/.wheels: $(VENV)/.wheels $(C_SOURCES) $(shell find alsamm tools -name '*.py') $(wildcard _alsamm_*.py) README.md MANIFEST.in
 	$(BIN)/python -m tools.wheels
 	mkdir -p build
 	touch $@

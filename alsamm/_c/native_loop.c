@@ -170,7 +170,9 @@ static int call(struct alsamm_native *native, char *playback, const char *captur
 {
     long long took, began = monotonic_ns();
 
+    __atomic_store_n(&native->calling, 1, __ATOMIC_RELAXED);
     native->told = native->callback(playback, capture, frames, native->frames, native->user);
+    __atomic_store_n(&native->calling, 0, __ATOMIC_RELAXED);
     took = monotonic_ns() - began;
     native->callbacks++;
     native->frames += (long long)frames;

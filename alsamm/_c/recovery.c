@@ -96,7 +96,7 @@ int fast_frame(struct alsamm_ring *ring, long long *frame)
 {
     struct alsamm_anchor anchor;
     long long appl_ptr;
-    int error = read_anchor(ring, &anchor);
+    int error = ring->pages.fd < 0 ? -EBADF : read_anchor(ring, &anchor); /* a child's would be changing for ever */
 
     if (error < 0)
         return error;
@@ -120,10 +120,27 @@ int fast_set_frame(struct alsamm_ring *ring, long long frame)
     return 0;
 }
 
+/* The kernel's time is that of the last movement (rule M4). Where it tells none, or nothing moves, it is that of the question:
+ * not of the answer, since when the card may have moved, and told when. Of a stream that goes on from where it was said to
+ * be still it is no earlier than that. Callers hold the GIL. */
+static long long time_of(struct alsamm_ring *ring, const struct alsamm_snapshot *now, long long frame, long long asked)
+{
+    int moves = now->state == SNDRV_PCM_STATE_RUNNING || now->state == SNDRV_PCM_STATE_DRAINING ||
+                now->state == SNDRV_PCM_STATE_XRUN;
+
+    if (!moves || now->tstamp_ns == 0) {
+        ring->still.frame = frame;
+        ring->still.time_ns = asked;
+        return asked;
+    }
+    return frame == ring->still.frame && ring->still.time_ns > now->tstamp_ns ? ring->still.time_ns : now->tstamp_ns;
+}
+
 /* Rule K5: position and time by one SYNC_PTR, that asks the card where the state lets it (rule D6). The answer is not kept,
  * for that is the ring's owner's. */
 int fast_place(struct alsamm_ring *ring, struct alsamm_place *out)
 {
+    long long asked = monotonic_ns();
     struct alsamm_anchor anchor;
     struct alsamm_snapshot now = {.state = 0};
     int changing = read_anchor(ring, &anchor);
@@ -136,8 +153,7 @@ int fast_place(struct alsamm_ring *ring, struct alsamm_place *out)
     if (changing < 0 || still_anchored(ring, &anchor) < 0)
         return -EAGAIN;
     out->frame = card_frame(ring, frame_of(ring, anchor.frame, anchor.pointer, now.appl_ptr), now.hw_ptr, now.appl_ptr);
-    out->time_ns = now.tstamp_ns;
-    out->state = now.state;
+    out->time_ns = time_of(ring, &now, out->frame, asked);
     return 0;
 }
 
@@ -169,7 +185,7 @@ static int take_account(struct alsamm_ring *ring, struct account *out)
     return 0;
 }
 
-/* PREPARE of a linked ring is its partner's too. */
+/* PREPARE of a linked ring is its partner's too, which by_partner is to be told of next, whatever else comes of it. */
 static int prepare_one(struct alsamm_ring *ring, long long next, int by_partner)
 {
     int error;
@@ -186,6 +202,11 @@ static int prepare_one(struct alsamm_ring *ring, long long next, int by_partner)
         return error;
     }
     direct_anchor(ring, next, 0);
+    return 0;
+}
+
+static int silence(struct alsamm_ring *ring)
+{
     return ring->capture ? 0 : alsamm_fill_silence(ring);
 }
 
@@ -200,7 +221,9 @@ int alsamm_prepare(struct alsamm_ring *ring)
         error = prepare_one(ring, account.next, 0);
     if (error == 0 && ring->linked)
         error = prepare_one(ring->partner, of_partner.next, 1);
-    return error;
+    if (error == 0)
+        error = silence(ring);
+    return error == 0 && ring->linked ? silence(ring->partner) : error;
 }
 
 void direct_interrupted(struct alsamm_ring *ring, const struct alsamm_interruption *what)
@@ -254,10 +277,12 @@ static void note_gap(struct alsamm_ring *ring)
         what->gap_ns = now.trigger_tstamp_ns - what->time_ns;
 }
 
-/* Silence is what the ring holds; it only has to be committed. */
+/* Silence is what the ring holds then; it only has to be committed. */
 static int refill(struct alsamm_ring *ring)
 {
-    return ring->capture || ring->refill == 0 ? 0 : direct_set_appl_ptr(ring, ring->refill);
+    int error = silence(ring);
+
+    return error < 0 || ring->capture || ring->refill == 0 ? error : direct_set_appl_ptr(ring, ring->refill);
 }
 
 static int stop(struct alsamm_ring *ring, int state)

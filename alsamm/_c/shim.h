@@ -143,6 +143,10 @@ struct alsamm_anchor {
     unsigned int version;       /* odd while the two are being changed */
 };
 
+struct alsamm_place {           /* a frame and the time at which the card was there; they belong together */
+    long long frame, time_ns;
+};
+
 struct alsamm_interruption {    /* a stop of the card, which recovery.c has mended */
     int suspended;              /* else an xrun */
     long long time_ns, gap_ns;  /* of the PCM's clock; until it ran again, 0 where that is left to the caller */
@@ -188,6 +192,7 @@ struct alsamm_ring {
     struct alsamm_ring *partner; /* of duplex: what stops one stops both, and both begin anew together; or NULL */
     int linked;                 /* with the partner, in the kernel: one PREPARE and one START do for both */
     struct alsamm_anchor anchor;
+    struct alsamm_place still;  /* what fast_place told last of a stream that did not move */
     unsigned long xruns, suspends, interrupted; /* the last is the sum */
     long long lost;             /* frames, of all interruptions */
     struct alsamm_interruption interruptions[17]; /* ALSAMM_INTERRUPTION_SLOTS: number n at n modulo that */
@@ -256,11 +261,7 @@ int alsamm_recover(struct alsamm_ring *ring);
 int fast_frame(struct alsamm_ring *ring, long long *frame);
 int fast_set_frame(struct alsamm_ring *ring, long long frame);
 
-struct alsamm_place {           /* a frame and the time at which the card was there; they belong together */
-    long long frame, time_ns;
-    int state;
-};
-int fast_place(struct alsamm_ring *ring, struct alsamm_place *out); /* any thread */
+int fast_place(struct alsamm_ring *ring, struct alsamm_place *out); /* any thread that holds the GIL */
 struct alsamm_told {            /* the interruptions of the numbers first to end - 1 */
     unsigned long first, end;
     struct alsamm_interruption of[16]; /* ALSAMM_INTERRUPTIONS: number n at n modulo that */
@@ -293,7 +294,7 @@ struct alsamm_native {
     /* what the thread tells */
     int result;                 /* 0: it was asked to stop, or the callback said so; else -errno */
     int told;                   /* the callback's last answer */
-    int running;
+    int running, calling;
     unsigned long callbacks;
     long long frames, longest_callback_ns, busy_ns;
     /* its own */

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -20,8 +21,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     0: done. 1: it failed, or what arrived was not what was sent. 2: the options make no sense. 130: Ctrl-C.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):  # --help is told in every encoding
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        arguments = parser().parse_args(argv)
+        arguments, unknown = parser().parse_known_args(argv)
+        if unknown:
+            arguments.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
         with killable():
             code: int = arguments.run(arguments)
             sys.stdout.flush()
@@ -33,6 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         # What Python still holds for the closed pipe must not come up again when it flushes at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = _complain("nobody reads the output any more (closed pipe)")
+    except MemoryError as error:
+        code = _complain(f"not enough memory: {error}")
     except (errors.AlsaError, Ended, TimeoutError) as error:
         code = _complain(str(error))
     except OSError as error:

@@ -41,7 +41,7 @@ def parser() -> Parser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     top.add_argument("--version", action="version", version=f"alsamm {__version__}")
-    top.set_defaults(run=listing.run, json=False, all=False)
+    top.set_defaults(run=listing.run, parser=top, json=False, all=False)
     commands = top.add_subparsers(title="commands", metavar="COMMAND", parser_class=Parser)
     for module in COMMANDS:
         module.add(commands)

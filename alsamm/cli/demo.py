@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+import alsamm
 from alsamm.cli.devices import NOT_IN_REAL_TIME, name_for, reached
 from alsamm.cli.fitting import Converter
 from alsamm.cli.loopback import Listener, far_end
 from alsamm.cli.options import Commands, add_command, stream_options
 from alsamm.cli.play import Player
-from alsamm.cli.reading import open_source
+from alsamm.cli.reading import STANDARD, open_source
 from alsamm.cli.report import tell
 from alsamm.conversion import conversion, convert
 from alsamm.enums import Direction
@@ -43,6 +44,8 @@ def add(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Play and compare; 1 if they differ."""
+    if arguments.file == STANDARD:
+        raise alsamm.ArgumentError("demo reads its file twice, which nobody can of standard input")
     with ExitStack() as stack:
         source = stack.enter_context(open_source(arguments.file))
         name = name_for(arguments.device, Direction.PLAYBACK, remark="" if arguments.clock else NOT_IN_REAL_TIME)

@@ -17,8 +17,7 @@ from alsamm.cli.fitting import transport
 from alsamm.cli.histogram import as_text, require_matplotlib
 from alsamm.cli.latency_report import write
 from alsamm.cli.loopback import far_end
-from alsamm.cli.numbers import number
-from alsamm.cli.options import Commands, add_command, count, seconds
+from alsamm.cli.options import Commands, add_command, count, number, seconds
 from alsamm.cli.report import reporting, say, tell
 from alsamm.cli.round_trip import Run, measured
 from alsamm.cli.screen import Screen

@@ -42,12 +42,20 @@ def write(place: Path, facts: Rows, runs: Sequence[Run], *, rate: int) -> Path:
         picture = as_svg([run.best.place for run in heard], rate=rate, marks=marks)
     table = [_cells(number, run) for number, run in enumerate(runs, 1)]
     if file.suffix == ".html":
-        file.write_text(_html(facts, table, picture), encoding="utf-8")
+        _put(file, _html(facts, table, picture))
         return file
     if picture is not None:
-        file.with_suffix(".svg").write_text(picture, encoding="utf-8")
-    file.write_text(_markdown(facts, table, file.with_suffix(".svg").name if picture else None), encoding="utf-8")
+        _put(file.with_suffix(".svg"), picture)
+    _put(file, _markdown(facts, table, file.with_suffix(".svg").name if picture else None))
     return file
+
+
+def _put(file: Path, text: str) -> None:
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        error.filename = str(file)  # a full disk's does not tell it
+        raise
 
 
 def _cells(number: int, run: Run) -> list[str]:

@@ -12,8 +12,7 @@ from alsamm.cli.devices import name_for, reached
 from alsamm.cli.fitting import transport
 from alsamm.cli.levels import Level, Levels, meters
 from alsamm.cli.live import Held, Live
-from alsamm.cli.numbers import number
-from alsamm.cli.options import Commands, add_command, count, seconds
+from alsamm.cli.options import Commands, add_command, count, number, seconds
 from alsamm.cli.report import tell
 from alsamm.cli.sound import describe
 from alsamm.enums import Direction

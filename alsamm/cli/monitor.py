@@ -14,8 +14,7 @@ from alsamm.cli.devices import name_for, reached
 from alsamm.cli.fitting import transport
 from alsamm.cli.levels import Level, Levels, meters
 from alsamm.cli.live import Held, Live
-from alsamm.cli.numbers import number
-from alsamm.cli.options import Commands, add_command, count, seconds
+from alsamm.cli.options import Commands, add_command, count, frequency, seconds
 from alsamm.cli.report import tell
 from alsamm.cli.ring_picture import place_of, ring_lines
 from alsamm.cli.sound import describe
@@ -37,8 +36,6 @@ monitor hw:0 --tone 440                 the ring of playback, with a tone of -20
 
 _Stream: TypeAlias = alsamm.CaptureStream | alsamm.PlaybackStream
 _AMPLITUDE = 0.1
-_EXACT = 1000
-_HERTZ = number("frequency in Hz", 1.0, 20_000.0)
 _BESIDE = 44  # columns of the words behind the ring
 _LEAST, _MOST = 16, 96
 _FLOOR = -99.9
@@ -49,7 +46,7 @@ def add(commands: Commands) -> None:
     text = "show live what a device hears: levels, the ring with both pointers, xruns and the card's clock"
     command = add_command(commands, "monitor", run, text, _EXAMPLES)
     command.add_argument("device", metavar="DEVICE", nargs="?", help="by default the first card")
-    command.add_argument("--tone", type=_HERTZ, metavar="HZ", help="play a tone, and show that instead")
+    command.add_argument("--tone", type=frequency, metavar="HZ", help="play a tone, and show that instead")
     command.add_argument("--seconds", type=seconds, metavar="S", help="end after so long")
     command.add_argument("--rate", type=count, default=48_000, metavar="R", help="Hz (48000, or what is nearest)")
     command.add_argument("--channels", type=count, default=2, metavar="C", help="(2, or what is nearest)")
@@ -76,9 +73,9 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _tone(out: alsamm.PlaybackStream, hz: float) -> Callable[[], Array]:
+def _tone(out: alsamm.PlaybackStream, hz: Fraction) -> Callable[[], Array]:
     """What plays a period of a tone, on every channel, and gives it."""
-    waves = samples("sine", Fraction(hz).limit_denominator(_EXACT), out.rate, out.period_size)
+    waves = samples("sine", hz, out.rate, out.period_size)
 
     def play() -> Array:
         block = np.repeat((_AMPLITUDE * next(waves)).astype("f4")[:, None], out.channels, axis=1)

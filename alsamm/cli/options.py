@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+from fractions import Fraction
 from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
 from alsamm import errors
@@ -12,7 +13,10 @@ from alsamm.enums import Format
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Commands", "Parser", "add_command", "count", "sample_format", "seconds", "sound_options", "stream_options"]
+__all__ = ["Commands", "Parser", "add_command", "count", "frequency", "number", "sample_format", "seconds",
+           "sound_options", "stream_options"]  # fmt: skip
+
+_LONGEST = 1e9  # seconds: 31 years, in which frames are still counted exactly
 
 
 class Parser(argparse.ArgumentParser):
@@ -30,15 +34,16 @@ Commands: TypeAlias = "argparse._SubParsersAction[Parser]"  # noqa: SLF001 -- wh
 def add_command(
     commands: Commands, name: str, run: Callable[[argparse.Namespace], int], text: str, examples: str
 ) -> Parser:
-    """A parser for one command; ``examples`` are lines, each a command and what it does."""
+    """A parser for one command; ``examples`` are lines, each a command and what it does, or a pipe into one."""
+    lines = [line.strip() for line in examples.strip().splitlines()]
     made = commands.add_parser(
         name,
         help=text,
         description=text[0].upper() + text[1:] + ".",
-        epilog="examples:\n" + "".join(f"  alsamm {line.strip()}\n" for line in examples.strip().splitlines()),
+        epilog="examples:\n" + "".join(f"  {'' if '| alsamm ' in line else 'alsamm '}{line}\n" for line in lines),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    made.set_defaults(run=run)
+    made.set_defaults(run=run, parser=made)
     return made
 
 
@@ -77,13 +82,41 @@ def count(text: str) -> int:
 
 def seconds(text: str) -> float:
     """A time."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not (value > 0 and math.isfinite(value)):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0")
+    value = _float(text)
+    if not 0 < value <= _LONGEST:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0, and up to {_LONGEST:g}")
     return value
+
+
+def number(what: str, least: float, most: float) -> Callable[[str], float]:
+    """What argparse turns an option's text into a number with; ``what``: its name and unit, for complaints."""
+
+    def parse(text: str) -> float:
+        value = _float(text)
+        if not least <= value <= most:
+            raise argparse.ArgumentTypeError(f"{text!r} is no {what} from {least:g} to {most:g}")
+        return value
+
+    return parse
+
+
+def frequency(text: str) -> Fraction:
+    """Hertz, exactly."""
+    try:
+        # Of 1e999999999 a fraction would take hours to make.
+        value = Fraction(text) if "/" in text or 0 < float(text) < math.inf else Fraction(0)
+    except (ValueError, ZeroDivisionError):
+        value = Fraction(0)
+    if value <= 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no frequency above 0; 440, 432.1 and 1000/3 are")
+    return value
+
+
+def _float(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
 
 
 def sample_format(text: str) -> Format:

@@ -6,21 +6,33 @@ import io
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager, redirect_stdout
+from typing import TextIO
 
-__all__ = ["clock", "reporting", "say", "tell"]
+from alsamm.cli.levels import FULL, RAIL
+
+__all__ = ["clock", "reporting", "say", "tell", "writable"]
 
 _MINUTE = 60
+_ASCII = str.maketrans(dict.fromkeys(f"▌▋▊▉{FULL}", "#") | dict.fromkeys(f"▏▎▍{RAIL}", "."))
 
 
 def say(text: str) -> None:
     """One line on stdout, at once: who reads a pipe wants to know what is playing while it plays."""
-    sys.stdout.write(text + "\n")
+    sys.stdout.write(writable(text, sys.stdout) + "\n")
     sys.stdout.flush()
 
 
 def tell(key: str, value: object) -> None:
     """One line of a report."""
     say(f"{key + ':':<11} {value}")
+
+
+def writable(text: str, file: TextIO) -> str:
+    """As this file's encoding can have it: bars too, and names of files that are no text."""
+    encoding = file.encoding or "utf-8"  # None: of one that only keeps it
+    if encoding.lower().replace("-", "") != "utf8":
+        text = text.translate(_ASCII)
+    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 @contextmanager

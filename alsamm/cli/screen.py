@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 from alsamm.cli.levels import FULL, RAIL
+from alsamm.cli.report import writable
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -19,7 +20,6 @@ __all__ = ["Screen"]
 
 _BAR = rf"[▏▎▍▌▋▊▉{FULL}{RAIL}]+"
 _ZONES = ((0.0, "green"), (0.7, "yellow"), (0.9, "red"))  # of bars that begin at -60 dBFS: from -18, from -6
-_ASCII = str.maketrans(dict.fromkeys(f"▌▋▊▉{FULL}", "#") | dict.fromkeys(f"▏▎▍{RAIL}", "."))
 
 
 class Screen:
@@ -61,7 +61,7 @@ class Screen:
         if not self.seen or (not now and not self.due):
             return
         self._next = time.monotonic() + self._every
-        texts = [self._writable(line) for line in lines()]
+        texts = [writable(line, self._file) for line in lines()]
         if self._rich:
             self._draw(texts)
         else:
@@ -105,10 +105,3 @@ class Screen:
             )
             self._live.start()
         self._live.update(picture, refresh=True)
-
-    def _writable(self, text: str) -> str:
-        """As this terminal's encoding can have it."""
-        encoding = self._file.encoding or "ascii"
-        if encoding.lower().replace("-", "") != "utf8":
-            text = text.translate(_ASCII)
-        return text.encode(encoding, "replace").decode(encoding)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import math
 import time
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -15,7 +14,7 @@ import alsamm
 from alsamm.cli.devices import name_for, reached
 from alsamm.cli.fitting import Helps, card_for, hardware, open_stream, transport
 from alsamm.cli.levels import Levels, bar
-from alsamm.cli.options import Commands, add_command, count, sample_format, seconds, stream_options
+from alsamm.cli.options import Commands, add_command, count, frequency, number, sample_format, seconds, stream_options
 from alsamm.cli.report import clock, reporting, tell
 from alsamm.cli.screen import Screen
 from alsamm.cli.sound import Sound, describe
@@ -39,6 +38,7 @@ _FROM, _TO, _SWEEP = 20.0, 20_000.0, 10.0  # Hz, Hz, seconds
 _LONGEST_PHASE = 1 << 62
 _SEED = 1
 _METER = 24
+_LEVEL = number("level in dBFS", -200.0, 0.0)
 # What a card may be set to, the most exact first.
 _FORMATS = (Format.S32_LE, Format.S24_LE, Format.S24_3LE, Format.S16_LE, Format.FLOAT_LE, Format.FLOAT64_LE)
 
@@ -46,12 +46,11 @@ _FORMATS = (Format.S32_LE, Format.S24_LE, Format.S24_3LE, Format.S16_LE, Format.
 def add(commands: Commands) -> None:
     """Declare it."""
     command = add_command(commands, "tone", run, "play a test sound of exact frequency, until Ctrl-C", _EXAMPLES)
-    command.add_argument("frequency", metavar="HZ", type=_frequency, nargs="?", default=Fraction(440),
+    command.add_argument("frequency", metavar="HZ", type=frequency, nargs="?", default=Fraction(440),
                          help="440, 432.1, 1000/3… (440)")  # fmt: skip
     command.add_argument("--wave", choices=WAVES, default="sine", help="a sweep goes from 20 Hz to 20 kHz in 10 s, "
                          "again and again (sine)")  # fmt: skip
-    command.add_argument("--level", type=_level, default=-20.0, metavar="DB", help="of the peaks, dBFS; above 0 is 0 "
-                         "(-20)")  # fmt: skip
+    command.add_argument("--level", type=_LEVEL, default=-20.0, metavar="DB", help="of the peaks, dBFS (-20)")
     command.add_argument("--channel", type=count, metavar="N", help="in this one only, the first is 1 (all)")
     command.add_argument("--seconds", type=seconds, metavar="S", help="stop after so long")
     command.add_argument("--rate", type=count, metavar="R", help="Hz (48000, or what is nearest)")
@@ -97,8 +96,6 @@ def _choose(arguments: argparse.Namespace, name: str) -> Sound:
         card = card_for(hw, wanted, formats, helps)
     if arguments.channel is not None and arguments.channel > card.channels:
         raise alsamm.ArgumentError(f"--channel {arguments.channel}: {name} plays {card.channels}")
-    if 2 * arguments.frequency >= card.rate:
-        raise alsamm.ArgumentError(f"{arguments.frequency} Hz: less than half of the rate, {card.rate} Hz")
     return card
 
 
@@ -135,42 +132,24 @@ def samples(wave: str, frequency: Fraction, rate: int, block: int) -> Iterator[F
     p, q = turns.numerator, turns.denominator
     if q * block >= _LONGEST_PHASE:
         raise alsamm.ArgumentError(f"{frequency} Hz: of fewer digits")
+    if 2 * frequency >= rate:
+        raise alsamm.ArgumentError(f"{frequency} Hz: less than half of the rate, {rate} Hz")
     ahead = np.arange(block) * p % q
     random = np.random.default_rng(_SEED)
     ratio = _TO / _FROM
-    for number in itertools.count():
+    for turn in itertools.count():
         if wave == "noise":
             yield random.uniform(-1, 1, block)
             continue
         if wave == "sweep":
-            t = (number * block + np.arange(block)) / rate % _SWEEP  # exponential: each octave in the same time
+            t = (turn * block + np.arange(block)) / rate % _SWEEP  # exponential: each octave in the same time
             yield np.sin(2 * np.pi * _FROM * _SWEEP / np.log(ratio) * (ratio ** (t / _SWEEP) - 1))
             continue
-        # Frame n is at n * p / q turns; number * block * p is of unlimited size and without an error.
-        phase = (number * block * p % q + ahead) % q / q
+        # Frame n is at n * p / q turns; turn * block * p is of unlimited size and without an error.
+        phase = (turn * block * p % q + ahead) % q / q
         if wave == "sine":
             yield np.sin(2 * np.pi * phase)
         elif wave == "square":
             yield np.where(phase < 0.5, 1.0, -1.0)  # noqa: PLR2004 -- half a turn
         else:
             yield 2 * phase - 1
-
-
-def _frequency(text: str) -> Fraction:
-    try:
-        value = Fraction(text)
-    except (ValueError, ZeroDivisionError):
-        value = Fraction(0)
-    if value <= 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is no frequency above 0; 440, 432.1 and 1000/3 are")
-    return value
-
-
-def _level(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = float("nan")
-    if math.isnan(value):
-        raise argparse.ArgumentTypeError(f"{text!r} is no level in dBFS, such as -20")
-    return min(value, 0.0)

@@ -311,30 +311,23 @@ class MmapIO(TimelineIO):
         """
         if self._closed:
             return
-        stops = drop and not self._pages.closed
-        self._closed = True  # before it stops, which wakes who waits
-        if stops:
-            lib.alsamm_pcm_op(self._pages.struct.fd, lib.ALSAMM_DROP, 0, ffi.new("long *"))  # it may be gone
-        self.part()
-        if self._under_way:  # another thread is in C: it is left blank memory, and finds the descriptor gone
-            self._leave_c()
-        else:
-            self._ring.areas = ffi.NULL
-            self._let_go()
-            self._mapping.release()
-            self._pages.close()
-        self._device.detach(self)
-
-    def _leave_c(self) -> None:
-        """Counted itself, so that who comes out of C meanwhile does not tidy up beside it."""
-        self._under_way += 1
+        self._closed = True  # at once, for another thread may close too; and before it stops, which wakes who waits
+        self._under_way += 1  # so that who comes out of C meanwhile does not tidy up beside it
         try:
-            self._mapping.release(in_use=True)
-            self._pages.leave()
+            if drop and not self._pages.closed:
+                lib.alsamm_pcm_op(self._pages.struct.fd, lib.ALSAMM_DROP, 0, ffi.new("long *"))  # it may be gone
+            self.part()
+            alone = self._under_way == 1
+            if alone:
+                self._ring.areas = ffi.NULL
+            self._mapping.release(in_use=not alone)  # who is in C is left blank memory, and finds the descriptor gone
+            if not alone:
+                self._pages.leave()
         finally:
             self._under_way -= 1
             if not self._under_way:
                 self._out_of_c()
+        self._device.detach(self)
 
     def _out_of_c(self) -> None:
         if self._closed:

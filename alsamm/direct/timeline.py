@@ -12,11 +12,9 @@ from alsamm._c import ffi, lib
 from alsamm.account import Interruption, Position
 from alsamm.checks import count_of, seconds_of, time_of
 from alsamm.direct.view_io import ViewIO
-from alsamm.enums import State
 
 __all__ = ["TimelineIO"]
 
-_MOVING = (State.RUNNING, State.DRAINING, State.XRUN)
 _KEPT: int = lib.ALSAMM_INTERRUPTIONS
 _NAP = 0.02
 _CHANGING = 0.0001
@@ -60,15 +58,14 @@ class TimelineIO(ViewIO):
     def position(self) -> Position:
         """The frame that the card is at, and when it was there, by one SYNC_PTR (rules D5, K5).
 
-        The card is asked for its place of now; a stream that does not move is where it is now. Synchronization: any
-        thread.
+        The card is asked for its place of now; a stream that does not move is where it is now. The time never goes
+        back, except of a software card that keeps a time of its own. Synchronization: any thread.
         """
         place = ffi.new("struct alsamm_place *")
         while (code := lib.fast_place(self._ring, place)) == -errno.EAGAIN:
             time.sleep(_CHANGING)
         self._check(code, "position")
-        moving = place.state in _MOVING and place.time_ns
-        return Position(int(place.frame), int(place.time_ns) if moving else time.monotonic_ns())
+        return Position(int(place.frame), int(place.time_ns))
 
     # ---- beginning, and beginning anew ----
 

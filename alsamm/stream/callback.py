@@ -148,16 +148,14 @@ class Stream:
     def stop(self, timeout: float | None = None) -> None:
         """Call no more, play what was written, then stop. ``timeout``, seconds: TimeoutError, and it goes on stopping.
 
-        Raises what the callback raised, once. In the callback: when it has returned.
+        Raises what the callback raised, once; without ``timeout`` TimeoutError where the callback does not return for a
+        buffer's time and a second, for nobody can end it. In the callback: when it has returned.
         """
         self._end(Asked.STOP, timeout)
 
     def abort(self) -> None:
-        """Stop at once. Else as ``stop``.
-
-        Raises TimeoutError where the callback does not return for a buffer's time and a second: nobody can end it.
-        """
-        self._end(Asked.ABORT, patience_of(self._loop.stream))
+        """Stop at once. Else as ``stop`` without ``timeout``."""
+        self._end(Asked.ABORT, None)
 
     def wait(self, timeout: float | None = None) -> None:
         """Wait until it has ended by itself. ``timeout``, seconds: TimeoutError, and nothing has changed.
@@ -186,10 +184,7 @@ class Stream:
             loop.ask(Asked.ABORT, close=True)
             return None
         loop.ask(Asked.ABORT)
-        if not loop.wait(patience_of(loop.stream)):
-            raise TimeoutError(
-                f"Stream of {self._device}: its callback does not return; the device stays open until then"
-            )
+        self._wait_for_callback(Asked.ABORT)
         loop.stream.close()
         self._forgotten.detach()
         return loop.take_error()
@@ -200,9 +195,20 @@ class Stream:
         self._loop.ask(how)
         if self._loop.is_mine:
             return
-        if not self._loop.wait(timeout):
+        if timeout is None:
+            self._wait_for_callback(how)
+        elif not self._loop.wait(timeout):
             raise TimeoutError(f"Stream of {self._device}: it did not stop in {timeout} s")
         self._raise()
+
+    def _wait_for_callback(self, how: Asked) -> None:
+        """As long as what was written is played, but not for a callback that does not return."""
+        loop = self._loop
+        while not loop.wait(patience_of(loop.stream)):
+            if loop.calling or how is Asked.ABORT:
+                raise TimeoutError(
+                    f"Stream of {self._device}: its callback does not return; the device stays open until then"
+                )
 
     def _raise(self) -> None:
         if (error := self._loop.take_error()) is not None:

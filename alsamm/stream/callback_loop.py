@@ -54,6 +54,11 @@ class Loop(Protocol):
         """Whether the caller is the callback."""
         ...
 
+    @property
+    def calling(self) -> bool:
+        """Whether the callback has not returned yet."""
+        ...
+
     def start(self) -> None:
         """Begin."""
         ...
@@ -145,6 +150,11 @@ class PythonLoop(_Run):
     def is_mine(self) -> bool:
         """See Loop."""
         return not self.foreign and threading.current_thread() is self._thread
+
+    @property
+    def calling(self) -> bool:
+        """See Loop. Or an on_xrun function has not; what else it waits for ends by itself."""
+        return self.active and not self._finishing
 
     def start(self) -> None:
         """See Loop."""
@@ -281,6 +291,11 @@ class NativeLoop(_Run):
     def is_mine(self) -> bool:
         """Never: C cannot ask."""
         return False
+
+    @property
+    def calling(self) -> bool:
+        """See Loop."""
+        return self._thread.calling
 
     def start(self) -> None:
         """See Loop."""

@@ -152,6 +152,11 @@ class NativeThread:
         return bool(self._native.running)
 
     @property
+    def calling(self) -> bool:
+        """Whether the callback has not returned yet."""
+        return bool(self._native.calling)
+
+    @property
     def answer(self) -> int:
         """What the callback returned last."""
         return int(self._native.told)

@@ -6,10 +6,12 @@ import json
 import os
 import platform
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import cffi
 import numpy as np
@@ -18,9 +20,10 @@ import pytest
 import alsamm
 from alsamm import PcmInfo, sim
 from alsamm.cli import devices, main
-from alsamm.cli.arguments import COMMANDS
+from alsamm.cli.arguments import COMMANDS, parser
 from alsamm.cli.pages import PageAnswer, pages_of
-from alsamm.enums import Direction
+from alsamm.enums import Direction, Format
+from alsamm.wav import WavWriter
 from tests.cli.conftest import Cli
 
 CARDS = [
@@ -199,6 +202,8 @@ def test_info_of_a_busy_device(cli: Cli) -> None:
         (("play", "{missing}"), 1, "{missing}: No such file or directory"),
         (("play", "{folder}"), 1, "{folder}: Is a directory"),
         (("play", "{text}"), 1, "{text}: no WAV file"),
+        (("demo", "-"), 1, "demo reads its file twice"),
+        (("latency", "sim:", "--times", "1", "--report", "{full}"), 1, "{full}: No space left on device"),
         (("demo", "{missing}"), 1, "{missing}: No such file or directory"),
         (("play", "{sound}", "--device", "nosuch"), 1, "nosuch: "),
         (("play", "{sound}", "--device", "hw:99"), 1, "hw:99: "),
@@ -212,6 +217,10 @@ def test_info_of_a_busy_device(cli: Cli) -> None:
         (("play", "{sound}", "--period", "0"), 2, "'0' is no whole number above 0"),
         (("play", "{sound}", "--buffer", "x"), 2, "'x' is no whole number above 0"),
         (("play", "{sound}", "--loud"), 2, "--loud"),
+        (("play", "{sound}", "nosuch", "--loud"), 2, "--loud; see alsamm play --help"),
+        (("play", "{sound}", "--start", "1e308"), 2, "'1e308' is no number of seconds above 0, and up to 1e+09"),
+        (("top", "--every", "1e300"), 2, "'1e300' is no number of seconds above 0, and up to 1e+09"),
+        (("latency", "sim:", "--within", "1e9"), 1, "not enough memory: Unable to allocate "),
         (("record", "a.wav", "--seconds", "nan"), 2, "'nan' is no number of seconds above 0"),
         (("record", "a.wav", "--seconds", "-1"), 2, "'-1' is no number of seconds above 0"),
         (("record", "a.wav", "--format", "loud"), 2, "'loud' is no sample format"),
@@ -221,7 +230,9 @@ def test_what_cannot_be_is_told_in_one_line(
     cli: Cli, wav: Callable[..., Path], tmp_path: Path, *, arguments: tuple[str, ...], code: int, complaint: str
 ) -> None:
     (tmp_path / "text").write_text("no sound")
-    names = {"missing": tmp_path / "missing", "folder": tmp_path, "text": tmp_path / "text", "sound": wav()}
+    (tmp_path / "full.html").symlink_to("/dev/full")
+    files = {"missing": "missing", "folder": ".", "text": "text", "full": "full.html"}
+    names = {"sound": wav(), **{name: tmp_path / file for name, file in files.items()}}
     done = cli(*(word.format(**names) for word in arguments))
     assert (done.code, done.err.count("\n")) == (code, 1)
     assert done.err.startswith("alsamm: ")
@@ -247,6 +258,53 @@ def test_help_shows_examples(process: Cli, cli: Cli) -> None:
         told = cli(name, "--help")
         assert (told.code, told.err) == (0, "")
         assert f"examples:\n  alsamm {name}" in told.out
+
+
+@pytest.mark.parametrize("module", COMMANDS)
+def test_examples_can_be_typed(module: ModuleType) -> None:
+    name = module.__name__.rpartition(".")[2].replace("listing", "list")
+    *_, action = (action for action in parser()._actions if action.choices)
+    assert isinstance(action.choices, dict)
+    epilog = action.choices[name].epilog
+    for line in epilog.splitlines()[1:]:
+        typed, *_ = re.split(r" {2,}", line.strip())
+        parts = [re.split(r" [<>] ", part)[0].strip() for part in typed.split("|")]
+        (ours,) = (part for part in parts if part.startswith("alsamm "))
+        assert parser().parse_args(shlex.split(ours)[1:]).parser.prog == f"alsamm {name}"
+
+
+def test_every_encoding_and_every_name_can_be_told(
+    process: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / os.fsdecode(b"\xff.wav")
+    with WavWriter(path, Format.S16_LE, 2, 48_000):
+        pass
+    monkeypatch.setenv("PYTHONIOENCODING", "utf-8:strict")
+    assert "\\udcff.wav" in process("play", path, "--device", "sim:").told("file")
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    done = process("latency", "sim:", "--times", "1")
+    assert (done.code, done.err, done.out.splitlines()[-1]) == (0, "", f"4800 {'#' * 40} 1")
+    done = process("play", "--help")
+    assert (done.code, done.err) == (0, "")
+
+
+PROGRAM = str(Path(sys.executable).with_name("alsamm"))
+"""What pip made of pyproject.toml's entry point."""
+
+
+def test_where_something_is_missing_the_program_says_so_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "_cffi_backend.py").write_text("raise ModuleNotFoundError('no module', name='_cffi_backend')\n")
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    command = [PROGRAM, "list"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert done.stderr.startswith("alsamm: cffi is not installed for ")
+
+
+def test_without_a_standard_output() -> None:
+    command = ["sh", "-c", 'exec "$@" >&-', "sh", PROGRAM, "list"]
+    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_as_a_program(process: Cli, wav: Callable[..., Path]) -> None:

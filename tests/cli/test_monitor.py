@@ -198,7 +198,8 @@ def test_on_a_terminal() -> None:
     [
         (("monitor", "nosuch"), 1, "nosuch: "),
         (("monitor", "hw:99"), 1, "hw:99: "),
-        (("monitor", "--tone", "0"), 2, "'0' is no frequency in Hz from 1 to 20000"),
+        (("monitor", "--tone", "0"), 2, "'0' is no frequency above 0"),
+        (("monitor", "sim:", "--tone", "24000"), 1, "24000 Hz: less than half of the rate, 48000 Hz"),
         (("monitor", "--seconds", "nan"), 2, "'nan' is no number of seconds above 0"),
         (("monitor", "--channels", "0"), 2, "'0' is no whole number above 0"),
     ],

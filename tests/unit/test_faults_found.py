@@ -135,7 +135,7 @@ def test_a_wait_that_begins_on_a_number_that_was_just_closed(card: sim.Card) -> 
 SIZES: dict[str, Any] = {"format": "S16_LE", "period_size": 480, "buffer_size": 4_800}
 
 
-@pytest.mark.parametrize("end", ["close", "abort"])
+@pytest.mark.parametrize("end", ["close", "abort", "stop", "__exit__"])
 @pytest.mark.parametrize("whose", ["Python", "C"])
 def test_close_does_not_wait_for_ever_for_a_callback_that_does_not_return(card: sim.Card, whose: str, end: str) -> None:
     free, inside = threading.Event(), threading.Event()
@@ -153,7 +153,10 @@ def test_close_does_not_wait_for_ever_for_a_callback_that_does_not_return(card: 
     stream.start()
     while not (inside.is_set() or user[1] == 1):
         time.sleep(0.01)
-    closing = threading.Thread(target=lambda: _raises_timeout(getattr(stream, end), raised), daemon=True)
+    nothing = (None, None, None) if end == "__exit__" else ()
+    closing = threading.Thread(
+        target=lambda: _raises_timeout(lambda: getattr(stream, end)(*nothing), raised), daemon=True
+    )
     raised: list[BaseException] = []
     closing.start()
     closing.join(10)
