@@ -11,7 +11,7 @@
 
 #define NAP_MS 20 /* until it looks again whether the system is awake */
 
-/* What stop may be: after FINISH (NativeThread.ask_to_finish writes it) the thread plays what is in the ring, as after the
+/* What stop may be: after FINISH the thread plays what is in the ring, as after the
  * callback's 1; after AT_ONCE it leaves all as it is, and a playing of what is left as well. */
 enum { AT_ONCE = 1, FINISH = 2 };
 
@@ -144,6 +144,14 @@ int alsamm_native_start(struct alsamm_native *native)
 void fast_native_stop(struct alsamm_native *native)
 {
     __atomic_store_n(&native->stop, AT_ONCE, __ATOMIC_RELEASE);
+}
+
+/* Never in the place of AT_ONCE, which another thread may write meanwhile. */
+void fast_native_finish(struct alsamm_native *native)
+{
+    int nothing = 0;
+
+    __atomic_compare_exchange_n(&native->stop, &nothing, FINISH, 0, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
 }
 
 int alsamm_native_join(struct alsamm_native *native, int timeout_ms)

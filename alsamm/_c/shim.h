@@ -306,6 +306,7 @@ struct alsamm_native {
 /* -EOPNOTSUPP: a ring whose samples do not lie side by side, or are to be converted; -EBUSY: it was not joined yet. */
 int alsamm_native_start(struct alsamm_native *native);
 void fast_native_stop(struct alsamm_native *native); /* asks; within 20 ms, or when the callback returns */
+void fast_native_finish(struct alsamm_native *native); /* likewise, and plays what is in the ring; a stop is the stronger */
 /* 0: it has ended, and may be started again; -ETIMEDOUT; -EINTR: a signal; -ECHILD: it was the parent's (fork). */
 int alsamm_native_join(struct alsamm_native *native, int timeout_ms);
 

@@ -26,7 +26,6 @@ _COME_BACK = 50  # ms after which a join lets Python look for signals that ended
 _SIGNATURE = "int (void *playback, const void *capture, unsigned long frames, long long frame, void *user)"
 _PARAMETERS = 5
 _ADDRESSES = 1 << 8 * ctypes.sizeof(ctypes.c_void_p)
-_FINISH = 2  # native.c's
 _log = logging.getLogger("alsamm.stream")
 
 
@@ -109,11 +108,9 @@ class NativeThread:
     def ask_to_finish(self) -> None:
         """Likewise, but the thread then plays what is in the ring, ends capture, and lasts so long.
 
-        ``ask_to_stop``, before or after it, is the stronger, and ends that within 50 ms;
-        not at the same time.
+        ``ask_to_stop``, before it, after it or at the same time, is the stronger, and ends that within 50 ms.
         """
-        if not self._native.stop:
-            self._native.stop = _FINISH
+        lib.fast_native_finish(self._native)
 
     def join(self, timeout: float | None = None) -> None:
         """Wait until the thread has ended. Ctrl-C comes through.
