@@ -59,6 +59,7 @@ class DeviceStream:
         self._clock = ClockModel(_exact_rate(pcm))
         self._clock_lock = threading.Lock()
         self._clock_heard_of = self._jumps = 0
+        self._clock_settled = True
         self._last = Position(0, 0)
         self._moved = 0
         self._dropped = 0
@@ -190,8 +191,12 @@ class DeviceStream:
         if jumps != self._clock_heard_of or position.frame < last.frame or position.time_ns < last.time_ns:
             self._clock_heard_of = jumps
             self._clock.restart(position)
-        else:
+            self._clock_settled = False  # a card that has not moved since tells the time of before (rule M4)
+        elif self._clock_settled or position.frame == last.frame:
             self._clock.update(position)
+        else:
+            self._clock.restart(position)
+            self._clock_settled = True
         return position
 
     def _jumped(self) -> int:
@@ -258,6 +263,8 @@ class DeviceStream:
 
     def pause(self, enable: bool = True) -> None:
         """Hold, or with False go on. UnsupportedError where the card cannot."""
+        if not enable:
+            self._io.position()  # from here and now it goes on, until the card moves
         self._io.pause(enable)
         self._jumps += 1
 

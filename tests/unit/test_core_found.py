@@ -209,3 +209,25 @@ def test_nor_once_it_is_moved_without_the_gil(
     with pytest.raises(alsamm.StateError, match="a signal's handler, or another thread"):
         getattr(out, call)(np.full((100_000, 2), 5, "i2"))
     assert out.appl_ptr == 10
+
+
+def test_a_pause_is_no_part_of_the_clocks_line() -> None:
+    """On a card that moves by steps the first time after it is that of before it, from which the line began anew."""
+    step = 960
+    with (
+        sim.Card("steps", clock="realtime", granularity=step) as card,
+        alsamm.playback(card.device, channels=2, period_size=4800, buffer_size=96_000) as stream,
+    ):
+        stream.write(np.zeros((90_000, 2), "i2"))
+        stream.start()
+        while stream.time().frame < 10 * step:
+            time.sleep(0.002)
+        stream.pause()
+        time.sleep(0.3)
+        stream.pause(enable=False)
+        paused = stream.time().frame
+        while (place := stream.time()).frame < paused + 5 * step:
+            assert abs(stream.frame_at(place.time_ns) - place.frame) < 2 * step
+            time.sleep(0.002)
+        assert abs(stream.frame_at(time.monotonic_ns()) - stream.time().frame) < 4 * step
+        stream.drop()
