@@ -83,7 +83,7 @@ def test_the_sdist_holds_what_builds_and_documents_the_package() -> None:
     tracked = subprocess.run(
         ["git", "ls-files"], cwd=PROJECT, capture_output=True, text=True, check=True
     ).stdout.split()
-    needed = {name for name in tracked if name.startswith("alsamm/")}
+    needed = {name for name in tracked if name.startswith(("alsamm/", "_alsamm_"))}
     needed |= {"pyproject.toml", "setup.py", "build_ffi.py", "README.md", "CHANGELOG.md", "LICENSE", "MANIFEST.in"}
     assert needed <= held
     made = {name for name in held - needed if not name.startswith("alsamm.egg-info/")}
