@@ -117,11 +117,11 @@ soak-aloop: $(VENV)/.lab
 lab: lab-timed lab-counted
 
 # Two processors and this machine's time.
-lab-timed: lab-6.1 lab-faults
+lab-timed: lab-6.1
 
 # One processor, and time that counts its instructions (tests/kernel/README.md).
 COUNTED := nice -n 19 $(LAB) --icount
-lab-counted: lab-more lab-6.12 lab-arm64 lab-busy
+lab-counted: lab-more lab-6.12 lab-arm64 lab-busy lab-faults
 
 # What the kernel grants a thread is asked here, for root may raise limits there.
 LIMITS := tests/unit/test_realtime.py,tests/unit/test_realtime_memory.py
@@ -151,8 +151,8 @@ FAULTS := $(shell echo $(filter-out %_suspend.py,$(wildcard tests/kernel/test_fa
 SUSPEND := tests/kernel/test_faults_suspend.py
 
 lab-faults: $(VENV)/.lab
-	$(LAB) --devices aloop,hda,usb,dummy --tests $(FAULTS) $(FIGURES)
-	$(LAB) --devices aloop,hda --sleeps --tests $(SUSPEND),--table=faults-suspend $(FIGURES)
+	$(COUNTED) --devices aloop,hda,usb,dummy --tests $(FAULTS) $(FIGURES)
+	$(COUNTED) --devices aloop,hda --sleeps --tests $(SUSPEND),--table=faults-suspend $(FIGURES)
 
 # The outcomes are written to docs/reliability, a table for each kernel.
 faults: $(VENV)/.lab
