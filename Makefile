@@ -129,11 +129,11 @@ LAB_TESTS := tests/contract,tests/kernel/test_end_to_end.py
 
 lab-6.1: $(VENV)/.lab
 	$(LAB) --devices aloop,hda,usb,hda-wav,usb-wav --tests $(LAB_TESTS),tests/kernel/test_threads.py,$(LIMITS)
-	$(LAB) --devices aloop,hda,usb --tests tests/kernel/test_examples.py,tests/kernel/test_tools.py
 
 lab-more: $(VENV)/.lab
 	$(COUNTED) --devices dummy,dummy-nonint,ac97,es1370 --tests $(LAB_TESTS)
 	$(COUNTED) --devices aloop,dummy --tests tests/kernel/test_model.py,tests/kernel/test_clock.py
+	$(COUNTED) --devices aloop,hda,usb --tests tests/kernel/test_examples.py,tests/kernel/test_tools.py
 
 lab-6.12: $(VENV)/.lab
 	$(COUNTED) --kernel 6.12 -k "not test_streams or aloop or usb"
