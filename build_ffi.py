@@ -19,6 +19,7 @@ SOURCES = (
     "array.c",
     "blocking.c",
     "convert.c",
+    "interruptions.c",
     "kernel.c",
     "mapping.c",
     "native.c",

@@ -226,49 +226,6 @@ int alsamm_prepare(struct alsamm_ring *ring)
     return error == 0 && ring->linked ? silence(ring->partner) : error;
 }
 
-/* One by one, for what a reader copies may be being written, and is then dropped by it. */
-static void copy_interruption(struct alsamm_interruption *to, const struct alsamm_interruption *from)
-{
-#define COPY(field) __atomic_store_n(&to->field, __atomic_load_n(&from->field, __ATOMIC_RELAXED), __ATOMIC_RELAXED)
-    COPY(suspended);
-    COPY(time_ns);
-    COPY(gap_ns);
-    COPY(frame);
-    COPY(resumed);
-    COPY(lost);
-    COPY(silence);
-#undef COPY
-}
-
-void direct_interrupted(struct alsamm_ring *ring, const struct alsamm_interruption *what)
-{
-    if (what->suspended)
-        ring->suspends++;
-    else
-        ring->xruns++;
-    ring->lost += (long long)what->lost;
-    __atomic_thread_fence(__ATOMIC_RELEASE); /* the last one's number is seen before any of this one */
-    copy_interruption(&ring->interruptions[ring->interrupted % ALSAMM_INTERRUPTION_SLOTS], what);
-    __atomic_store_n(&ring->interrupted, ring->interrupted + 1, __ATOMIC_RELEASE);
-}
-
-/* A reader may be so slow that the oldest are written over meanwhile: those it is not told. */
-int fast_interruptions(struct alsamm_ring *ring, struct alsamm_told *out)
-{
-    unsigned long now;
-
-    out->end = __atomic_load_n(&ring->interrupted, __ATOMIC_ACQUIRE);
-    if (out->end > ALSAMM_INTERRUPTIONS && out->first < out->end - ALSAMM_INTERRUPTIONS)
-        out->first = out->end - ALSAMM_INTERRUPTIONS;
-    for (unsigned long n = out->first; n < out->end; n++)
-        copy_interruption(&out->of[n % ALSAMM_INTERRUPTIONS], &ring->interruptions[n % ALSAMM_INTERRUPTION_SLOTS]);
-    __atomic_thread_fence(__ATOMIC_ACQUIRE);
-    now = __atomic_load_n(&ring->interrupted, __ATOMIC_RELAXED);
-    if (now > ALSAMM_INTERRUPTIONS && out->first < now - ALSAMM_INTERRUPTIONS)
-        out->first = now - ALSAMM_INTERRUPTIONS;
-    return 0;
-}
-
 static void note(struct alsamm_ring *ring, const struct account *before, int suspended, int resumed, long long next)
 {
     struct alsamm_interruption what = {.suspended = suspended, .time_ns = before->when_ns, .frame = before->first_lost,
@@ -289,7 +246,7 @@ static void note_gap(struct alsamm_ring *ring)
     struct alsamm_status now;
 
     if (alsamm_get_status(ring->pages.fd, &now) == 0 && now.trigger_tstamp_ns > what->time_ns)
-        what->gap_ns = now.trigger_tstamp_ns - what->time_ns;
+        __atomic_store_n(&what->gap_ns, now.trigger_tstamp_ns - what->time_ns, __ATOMIC_RELAXED); /* beside readers */
 }
 
 /* Silence is what the ring holds then; it only has to be committed. */
