@@ -298,6 +298,7 @@ def test_the_clock_does_not_take_a_jump_for_time(first: str) -> None:
 # ---- two owners ----
 
 
+@pytest.mark.alone  # the two must meet
 @pytest.mark.parametrize("direction", ["playback", "capture"])
 @pytest.mark.parametrize("what", ["whole", "quick", "prepare", "close"])
 def test_two_threads_on_one_ring_lose_frames_and_nothing_else(direction: str, what: str) -> None:
