@@ -51,9 +51,10 @@ docs: $(VENV)/.checkers
 peers: $(VENV)/.checkers
 	$(BIN)/python -m tests.docs.peers
 
+# What failed while the machine itself stood still is tried again, and told (tests/witness.py).
 unit: $(VENV)/.checkers
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not alone"
-	$(BIN)/python -m pytest -m alone
+	$(BIN)/python -m pytest -p tests.witness -n $(WORKERS) --dist worksteal -m "not alone"
+	$(BIN)/python -m pytest -p tests.witness -m alone
 
 wheel: build/.wheels
 
@@ -146,7 +147,7 @@ lab-busy: $(VENV)/.lab
 	$(COUNTED) --devices dummy,hda,usb --tests tests/kernel/test_busy_thread.py,tests/kernel/test_native.py
 	$(COUNTED) --devices aloop --tests tests/kernel/test_synth.py
 
-# Every seventh case of what may happen to a stream. All of them, on every device and kernel, take a night: make faults.
+# Every seventh case of what may happen to a stream. All of them, on every device and kernel, take hours: make faults.
 FAULTS := $(shell echo $(filter-out %_suspend.py,$(wildcard tests/kernel/test_faults_*.py)) | tr ' ' ,)
 SUSPEND := tests/kernel/test_faults_suspend.py
 
@@ -156,10 +157,10 @@ lab-faults: $(VENV)/.lab
 
 # The outcomes are written to docs/reliability, a table for each kernel.
 faults: $(VENV)/.lab
-	$(LAB) --kernel 6.1 --timeout 7200 --figures --tests $(FAULTS),--all-faults,--table=faults
-	$(LAB) --kernel 6.1 --devices aloop,hda --sleeps --figures --tests $(SUSPEND),--each-fault,--table=faults-suspend
-	$(LAB) --kernel 6.12 --timeout 7200 --figures --tests $(FAULTS),--all-faults,--table=faults-6.12
-	$(LAB) --arch arm64 --timeout 7200 --figures --tests $(FAULTS),--all-faults,--table=faults-arm64
+	$(COUNTED) --kernel 6.1 --timeout 7200 --figures --tests $(FAULTS),--all-faults,--table=faults
+	$(COUNTED) --kernel 6.1 --devices aloop,hda --sleeps --figures --tests $(SUSPEND),--each-fault,--table=faults-suspend
+	$(COUNTED) --kernel 6.12 --timeout 7200 --figures --tests $(FAULTS),--all-faults,--table=faults-6.12
+	$(COUNTED) --arch arm64 --timeout 7200 --figures --tests $(FAULTS),--all-faults,--table=faults-arm64
 
 # One that fails does not cost the others the night.
 LONG_RUNS := lifetimes parallel fuzz model soak sanitize faults

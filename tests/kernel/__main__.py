@@ -52,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _suite(tests: str, expression: str | None, *, sleeps: bool) -> str:
+def _suite(tests: str, expression: str | None, *, icount: bool, sleeps: bool) -> str:
     """The script that runs ``tests`` on the devices that the guest found."""
     words = [
         f'exec "$LAB_PYTHON" -m pytest {" ".join(map(shlex.quote, tests.split(",")))} --devices="$LAB_DEVICES"',
@@ -61,6 +61,8 @@ def _suite(tests: str, expression: str | None, *, sleeps: bool) -> str:
         "-v --color=no -p no:cacheprovider",
         f"-o faulthandler_timeout={_STILL_AFTER}",
     ]
+    if not icount:
+        words.append("-p tests.witness")
     if expression is not None:
         words.append(f"-k {shlex.quote(expression)}")
     return " ".join(words)
@@ -148,7 +150,9 @@ def _run(arguments: argparse.Namespace) -> int:
     task = guest.Task(
         image=image,
         devices=chosen,
-        command=command or _suite(arguments.tests, arguments.expression, sleeps=arguments.sleeps),
+        command=command or _suite(
+            arguments.tests, arguments.expression, icount=arguments.icount, sleeps=arguments.sleeps
+        ),
         checkout=arguments.checkout.resolve(),
         results=results,
         timeout=float("inf") if arguments.shell else arguments.timeout,
