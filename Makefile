@@ -156,11 +156,12 @@ lab-faults: $(VENV)/.lab
 	$(COUNTED) --devices aloop,hda --sleeps --tests $(SUSPEND),--table=faults-suspend $(FIGURES)
 
 # The outcomes are written to docs/reliability, a table for each kernel.
+TAKEN := aloop,hda,usb,dummy,ac97,es1370
 faults: $(VENV)/.lab
-	$(COUNTED) --kernel 6.1 --timeout 7200 --figures --tests $(FAULTS),--all-faults,--table=faults
-	$(COUNTED) --kernel 6.1 --devices aloop,hda --sleeps --figures --tests $(SUSPEND),--each-fault,--table=faults-suspend
-	$(COUNTED) --kernel 6.12 --timeout 7200 --figures --tests $(FAULTS),--all-faults,--table=faults-6.12
-	$(COUNTED) --arch arm64 --timeout 7200 --figures --tests $(FAULTS),--all-faults,--table=faults-arm64
+	$(COUNTED) --devices $(TAKEN) --timeout 7200 --figures --tests $(FAULTS),--all-faults,--table=faults
+	$(COUNTED) --devices aloop,hda --sleeps --figures --tests $(SUSPEND),--each-fault,--table=faults-suspend
+	$(COUNTED) --kernel 6.12 --devices $(TAKEN) --timeout 7200 --figures --tests $(FAULTS),--all-faults,--table=faults-6.12
+	$(COUNTED) --arch arm64 --devices aloop,hda,usb --timeout 7200 --figures --tests $(FAULTS),--all-faults,--table=faults-arm64
 
 # One that fails does not cost the others the night.
 LONG_RUNS := lifetimes parallel fuzz model soak sanitize faults
