@@ -47,8 +47,33 @@ class Run:
         if self.figures:
             lines += _table([{"figure": name, "value": _number(value)} for name, value in self.figures.items()])
         if self.rows:
-            lines += _table(self.rows)
+            lines += _table(_by_outcome(self.rows) if "outcome" in self.rows[0] else self.rows)
         return "\n".join(lines)
+
+
+def _by_outcome(rows: list[dict[str, str]]) -> list[dict[str, str]]:
+    """A row for what came of a fault, and on which roads and devices: the figures' files have one for each case."""
+    groups: dict[tuple[str, str], list[dict[str, str]]] = {}
+    for row in sorted(rows, key=lambda row: row["fault"]):
+        groups.setdefault((row["fault"], row["outcome"]), []).append(row)
+    made = []
+    for (fault, outcome), group in groups.items():
+        after = [float(row["buffers"]) for row in group]
+        made.append(
+            {
+                "fault": fault,
+                "outcome": outcome,
+                "roads": _names(group, "road"),
+                "devices": _names(group, "device"),
+                "cases": str(len(group)),
+                "buffers": f"{max(0.0, min(after)):.2f} to {max(0.0, *after):.2f}",
+            }
+        )
+    return made
+
+
+def _names(rows: list[dict[str, str]], column: str) -> str:
+    return ", ".join(dict.fromkeys(row[column] for row in rows))
 
 
 def _number(value: Any) -> str:

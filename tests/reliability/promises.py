@@ -76,8 +76,9 @@ PROMISES = (
 )  # fmt: skip
 
 RUNS = {
-    "faults": "What was done to a stream on a real driver, and what came of it. *buffers*: how long after the fault "
-    "that was, in lengths of the stream's buffer; 0.00 where there is nothing to wait for.",
+    "faults": "What was done to a stream on a real driver, and what came of it. *buffers*: from how long to how long "
+    "after the fault that was, in lengths of the stream's buffer; 0.00 where there is nothing to wait for. Each case "
+    "by itself is in docs/reliability.",
     "faults-suspend": "As faults, of a system that goes to sleep and wakes.",
     "faults-6.12": "As faults, on kernel 6.12.",
     "faults-arm64": "As faults, on arm64, where no page is mapped.",
