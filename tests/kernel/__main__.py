@@ -150,9 +150,8 @@ def _run(arguments: argparse.Namespace) -> int:
     task = guest.Task(
         image=image,
         devices=chosen,
-        command=command or _suite(
-            arguments.tests, arguments.expression, icount=arguments.icount, sleeps=arguments.sleeps
-        ),
+        command=command
+        or _suite(arguments.tests, arguments.expression, icount=arguments.icount, sleeps=arguments.sleeps),
         checkout=arguments.checkout.resolve(),
         results=results,
         timeout=float("inf") if arguments.shell else arguments.timeout,

@@ -61,8 +61,6 @@ def _fits(facts: Facts, what: str) -> bool:
         return (
             facts["playback"] is not None and "speaker" not in facts and not facts["playback"].endswith("Dummy,DEV=1")
         )
-    if what == "plug":  # that can be pulled
-        return bool(facts["driver"] == "snd-usb-audio")
     return facts.get(what) is not None
 
 

@@ -26,7 +26,7 @@ class Device:
     """One device of a guest: a PCM of a card, made by a driver.
 
     ``playback`` and ``capture`` are the PCM device numbers, None where there is none. ``qemu``
-    holds QEMU's ``-device`` strings, ``{name}``, ``{audio}``, ``{slot}`` and ``{port}`` being filled in.
+    holds QEMU's ``-device`` strings, ``{name}``, ``{audio}`` and ``{slot}`` being filled in.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Device:
         if self.wav:
             arguments += ["-audiodev", self._wav_audiodev()]
         for text in self.qemu:
-            filled = text.format(name=self.name, audio=self._audio, slot=f"{slot:#x}", port=slot)
+            filled = text.format(name=self.name, audio=self._audio, slot=f"{slot:#x}")
             arguments += ["-device", filled]
         return arguments
 
@@ -76,6 +76,8 @@ class Device:
             "playback": self.pcm_name(self.playback),
             "capture": self.pcm_name(self.capture),
         }
+        if self.driver == "snd-usb-audio":
+            told["plug"] = self.qemu[0].format(name=self.name, audio=self._audio)
         if self.wav:
             told["speaker"] = {
                 "path": f"{results}/{self.name}.wav",
@@ -88,7 +90,7 @@ class Device:
 
 
 _HDA = "intel-hda,id={name},addr={slot}"
-_USB = "usb-audio,audiodev={audio},bus=xhci.0,port={port}"
+_USB = "usb-audio,id={name},audiodev={audio},bus=xhci.0"  # in the first port that is free
 _AMD64 = ("amd64",)
 
 DEVICES: tuple[Device, ...] = (
@@ -141,8 +143,8 @@ def qemu_arguments(devices: Iterable[Device]) -> list[str]:
     usb = [device for device in devices if device.driver == "snd-usb-audio"]
     if usb:
         arguments += ["-device", "qemu-xhci,id=xhci,addr=0x8"]
-    for port, device in enumerate(usb, start=1):
-        arguments += device.qemu_arguments(port)
+    for device in usb:
+        arguments += device.qemu_arguments(0)
     pci = [device for device in devices if device.qemu and device not in usb]
     for slot, device in enumerate(pci, start=0x10):
         arguments += device.qemu_arguments(slot)

@@ -61,13 +61,15 @@ class Place:
     playback: str | None
     capture: str | None
     card: str = ""
+    plug: str = ""
+    """QEMU's device, where it can be pulled."""
     software: sim.Card | None = None
 
     @classmethod
     def of_lab(cls, name: str, facts: dict[str, Any]) -> Place:
         """By the facts of devices.json; the first substream by name, for the next one would be free (see README.md)."""
         playback, capture = (facts[way] and f"{facts[way]},SUBDEV=0" for way in ("playback", "capture"))
-        return cls(name, playback, capture, card=facts["card"])
+        return cls(name, playback, capture, card=facts["card"], plug=facts.get("plug", ""))
 
     def pcm(self, direction: str) -> str:
         """The PCM's name."""

@@ -163,8 +163,13 @@ def _fixed_arguments(task: Task) -> list[str]:
         arguments += _shared("modules", image.modules / "lib" / "modules")
     else:
         arguments += _shared("checkout", task.checkout)
+    # QEMU's monitor, as a port of the guest's: by it a test pulls a plug (test_faults_unplug.py).
+    socket = "path=monitor.sock"
+    arguments += ["-chardev", f"socket,id=monitor,{socket},server=on,wait=off", "-mon", "chardev=monitor"]
+    arguments += ["-chardev", f"socket,id=asked,{socket}"]
     port = "virtconsole,chardev=lab" if task.interactive else "virtserialport,chardev=lab,name=alsamm.lab"
-    return [*arguments, "-chardev", "stdio,id=lab,signal=off", "-device", "virtio-serial-pci", "-device", port]
+    arguments += ["-chardev", "stdio,id=lab,signal=off", "-device", "virtio-serial-pci", "-device", port]
+    return [*arguments, "-device", "virtserialport,chardev=asked,name=alsamm.monitor"]
 
 
 def _die_with_parent() -> None:

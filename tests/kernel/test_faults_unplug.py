@@ -6,6 +6,7 @@ import contextlib
 import subprocess
 import time
 from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ import pytest
 import alsamm
 from tests.kernel.faultkit import SOON, Place, course, keep_row, until
 from tests.kernel.faultphases import begin
+
+_PORTS = Path("/sys/class/virtio-ports")
 
 
 def device_of(place: Place) -> Path:
@@ -22,17 +25,32 @@ def device_of(place: Place) -> Path:
 
 
 @contextlib.contextmanager
-def socket_of(place: Place) -> Generator[Callable[[], None]]:
-    """What pulls the plug; it is in again afterwards, and the card plays."""
+def deauthorized(place: Place) -> Generator[Callable[[], None]]:
+    """What has the kernel put the card out; it is there again afterwards, and plays."""
     authorized = device_of(place).parent / "authorized"
+    with _coming_again(place, lambda: authorized.write_text("1")):
+        yield lambda: authorized.write_text("0")
 
-    def pull() -> None:
-        authorized.write_text("0")
 
+@contextlib.contextmanager
+def pulled(place: Place) -> Generator[Callable[[], None]]:
+    """What pulls the plug, as a hand would: its transfers fail before the driver is told. It comes again as above."""
+    monitor = next(port for port in _PORTS.iterdir() if (port / "name").read_text().strip() == "alsamm.monitor").name
+
+    def ask(command: str) -> None:
+        Path(f"/dev/{monitor}").write_text(command + "\n")
+
+    with _coming_again(place, lambda: ask(f"device_add {place.plug}")):
+        yield lambda: ask(f"device_del {place.name}")
+
+
+@contextlib.contextmanager
+def _coming_again(place: Place, plug_in: Callable[[], object]) -> Generator[None]:
     try:
-        yield pull
+        yield
     finally:
-        authorized.write_text("1")
+        until(lambda: not place.is_there, f"{place.card} is gone")
+        plug_in()
         _is_back(place)
     place.plays()
 
@@ -53,8 +71,11 @@ def _refused(place: Place) -> bool:
 
 @pytest.mark.needs("plug")
 @pytest.mark.shown("usb")
-def test_unplugged(place: Place, way: str, phase: str) -> None:
-    with socket_of(place) as pull, course(place, way) as made:
+@pytest.mark.parametrize("unplugged", [pulled, deauthorized])
+def test_unplugged(
+    place: Place, way: str, phase: str, unplugged: Callable[[Place], AbstractContextManager[Callable[[], object]]]
+) -> None:
+    with unplugged(place) as pull, course(place, way) as made:
         begin(made, phase)
         moment = time.monotonic()
         pull()
@@ -63,9 +84,8 @@ def test_unplugged(place: Place, way: str, phase: str) -> None:
         made.let_go()
         after = made.end_since(moment)
         assert isinstance(made.error, alsamm.DeviceLostError), made.error
-        keep_row(f"unplugged, {phase}", way, place.name, "DeviceLostError", after)
+        keep_row(f"{unplugged.__name__}, {phase}", way, place.name, "DeviceLostError", after)
         assert after < SOON
-        assert not place.is_there
 
 
 @pytest.mark.shown("hda", "aloop", "dummy")
