@@ -50,6 +50,8 @@ _HINTS: Mapping[type[errors.AlsaError], str] = {
     errors.StateError: "the PCM's state does not allow this",
     errors.UnsupportedError: "the card cannot do this",
 }
+_NO_DESCRIPTOR = "no descriptor is free: this process, or the system, has too many files open (ulimit -n)"
+_NUMBERS: Mapping[int, str] = {errno.EMFILE: _NO_DESCRIPTOR, errno.ENFILE: _NO_DESCRIPTOR}
 
 
 def failure(
@@ -62,7 +64,7 @@ def failure(
     """The exception for a negative result: its class by ``meanings``, else AlsaOSError."""
     number = -code
     kind = meanings.get(number, errors.AlsaOSError)
-    text = message or _HINTS.get(kind) or os.strerror(number)
+    text = message or _HINTS.get(kind) or _NUMBERS.get(number) or os.strerror(number)
     if issubclass(kind, errors.AlsaOSError):
         return kind(number, text, func, device)
     where = ": ".join(part for part in (device, func) if part)

@@ -91,17 +91,20 @@ def _snd_pcm_open(name: str, direction: Direction) -> CData:
         # that are open hold copies, and the name hints never use the shared tree.
         lib.snd_config_update_free_global()
         code = lib.snd_pcm_open(out, name.encode(), direction, lib.SND_PCM_NONBLOCK)
-    if code in (-errno.ENOENT, -errno.ENODEV) and _is_locked_out(Path("/dev/snd")):
-        code = -errno.EACCES  # rule P26
+    if code in (-errno.ENOENT, -errno.ENODEV):
+        code = -_why_not_found(Path("/dev/snd")) or code
     if code < 0:
         raise failure(code, "snd_pcm_open", name, _OPENING, _explain(code, name, direction))
     return out[0]
 
 
-def _is_locked_out(nodes: Path) -> bool:
-    """Whether there are cards, and this user may open none of them."""
-    controls = list(nodes.glob("controlC*"))
-    return bool(controls) and not any(os.access(control, os.R_OK) for control in controls)
+def _why_not_found(nodes: Path) -> int:
+    """The errno, or 0, of what alsa-lib calls not there for it could not look: no rights (rule P26), no descriptor."""
+    try:
+        controls = [node for node in nodes.iterdir() if node.name.startswith("controlC")]
+    except OSError as error:
+        return error.errno if error.errno in {errno.EMFILE, errno.ENFILE} else 0
+    return errno.EACCES if controls and not any(os.access(control, os.R_OK) for control in controls) else 0
 
 
 def _kernel_fd(handle: CData) -> int:

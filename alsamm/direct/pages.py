@@ -153,8 +153,11 @@ class _Number:
         self._file = (0, 0)
 
     def take(self, fd: int) -> int:
-        """A dup of ``fd``. Raises OSError without a free one."""
-        self._fd = os.dup(fd)
+        """A dup of ``fd``. Raises AlsaOSError (EMFILE) without a free one."""
+        try:
+            self._fd = os.dup(fd)
+        except OSError as error:
+            raise failure(-(error.errno or errno.EBADF), "dup") from error
         self._file = _file_of(self._fd)
         return self._fd
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING
+
+from alsamm._c import failure
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -43,13 +46,19 @@ class SignalFd:
 
     @classmethod
     def make_ready(cls) -> None:
-        """Make the pipe: before a stream begins, which must not need one more descriptor later. Raises OSError."""
+        """Make the pipe: before a stream begins, which must not need one more descriptor later.
+
+        Raises AlsaOSError (EMFILE) without two free ones.
+        """
         cls._ends()
 
     @classmethod
     def _ends(cls) -> tuple[int, int]:
         if cls._pipe is None:
-            cls._pipe = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+            try:
+                cls._pipe = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+            except OSError as error:
+                raise failure(-(error.errno or errno.EMFILE), "pipe2") from error
         return cls._pipe
 
     def clear(self) -> None:

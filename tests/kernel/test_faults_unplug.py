@@ -25,7 +25,7 @@ def device_of(place: Place) -> Path:
 
 
 @contextlib.contextmanager
-def deauthorized(place: Place) -> Generator[Callable[[], None]]:
+def deauthorized(place: Place) -> Generator[Callable[[], object]]:
     """What has the kernel put the card out; it is there again afterwards, and plays."""
     authorized = device_of(place).parent / "authorized"
     with _coming_again(place, lambda: authorized.write_text("1")):
@@ -33,7 +33,7 @@ def deauthorized(place: Place) -> Generator[Callable[[], None]]:
 
 
 @contextlib.contextmanager
-def pulled(place: Place) -> Generator[Callable[[], None]]:
+def pulled(place: Place) -> Generator[Callable[[], object]]:
     """What pulls the plug, as a hand would: its transfers fail before the driver is told. It comes again as above."""
     monitor = next(port for port in _PORTS.iterdir() if (port / "name").read_text().strip() == "alsamm.monitor").name
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import selectors
 import subprocess
@@ -20,7 +21,7 @@ import pytest
 import alsamm
 from alsamm import sim
 from alsamm._c import lib
-from alsamm.alsalib.openers import _is_locked_out
+from alsamm.alsalib.openers import _why_not_found
 from alsamm.direct.signals import SignalFd
 from tests.kernel.faultkit import no_descriptors
 from tests.unit.native_callbacks import ramp, slow
@@ -322,21 +323,21 @@ def test_cards_that_the_user_may_not_open_are_there() -> None:
     """Who is not in the group audio was told that there are no sound cards (hw:CARD=…, in the lab)."""
     with tempfile.TemporaryDirectory() as name:  # tmp_path lies in folders that nobody else may enter
         folder = Path(name)
-        assert not _is_locked_out(folder)
+        assert _why_not_found(folder) == 0
         folder.chmod(0o755)
         control = folder / "controlC0"
         control.touch(mode=0o600)
-        assert not _is_locked_out(folder)
+        assert _why_not_found(folder) == 0
         child = os.fork()
         if child == 0:
             try:
                 control.chmod(0o000)
                 if os.geteuid() == 0:
                     os.setuid(65_534)
-                os._exit(int(_is_locked_out(folder)))
+                os._exit(_why_not_found(folder))
             finally:
-                os._exit(2)
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1
+                os._exit(255)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == errno.EACCES
 
 
 def test_a_child_that_was_forked_from_within_a_call_hears_that_it_is_closed() -> None:
