@@ -51,10 +51,11 @@ docs: $(VENV)/.checkers
 peers: $(VENV)/.checkers
 	$(BIN)/python -m tests.docs.peers
 
-# What failed while the machine itself stood still is tried again, and told (tests/witness.py).
+# What failed while the machine itself stood still is tried again, and told (tests/witness.py). What hangs is ended.
+UNIT := $(BIN)/python -m pytest -p tests.witness -o faulthandler_timeout=240 -o faulthandler_exit_on_timeout=true
 unit: $(VENV)/.checkers
-	$(BIN)/python -m pytest -p tests.witness -n $(WORKERS) --dist worksteal -m "not alone"
-	$(BIN)/python -m pytest -p tests.witness -m alone
+	$(UNIT) -n $(WORKERS) --dist worksteal -m "not alone"
+	$(UNIT) -m alone
 
 wheel: build/.wheels
 

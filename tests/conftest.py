@@ -6,8 +6,9 @@ import signal
 
 import pytest
 
-# A shell that starts us in the background has Ctrl-C ignored, and so would every command that is tried with it.
+# A shell that starts us in the background has Ctrl-C ignored, nohup SIGHUP, and so would every command that is tried.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -30,6 +31,17 @@ class Done(NamedTuple):
 
 
 Cli = Callable[..., Done]
+
+
+@contextlib.contextmanager
+def started(command: Sequence[str | Path], **options: Any) -> Generator[subprocess.Popen[Any]]:
+    """A process that a case which fails does not wait for: it may go on for ever."""
+    with subprocess.Popen(command, **options) as process:
+        try:
+            yield process
+        except BaseException:
+            process.kill()
+            raise
 
 
 @pytest.fixture

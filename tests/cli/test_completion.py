@@ -16,7 +16,7 @@ import pytest
 
 import alsamm
 from alsamm.cli.arguments import parser
-from tests.cli.conftest import Cli
+from tests.cli.conftest import Cli, started
 
 BASH = shutil.which("bash")
 NAMES = ("null", "hw:CARD=PCH,DEV=0", "hw:CARD=USB,DEV=0", "sim:")
@@ -82,7 +82,7 @@ def keyboard(script: Path) -> Iterator[int]:
     leader, terminal = os.openpty()
     environment = {**os.environ, "PATH": f"{script.parent}:{os.environ['PATH']}", "PS1": "$ ", "TERM": "dumb"}
     command = [BASH, "--norc", "--noprofile", "-i"]
-    with subprocess.Popen(
+    with started(
         command, stdin=terminal, stdout=terminal, stderr=terminal, env=environment, start_new_session=True
     ) as shell:
         os.close(terminal)

@@ -16,7 +16,7 @@ import soundfile  # type: ignore[import-untyped]
 
 from alsamm import sim
 from alsamm.wav import WavReader
-from tests.cli.conftest import Cli
+from tests.cli.conftest import Cli, started
 
 ALSAMM = (sys.executable, "-m", "alsamm")
 
@@ -127,7 +127,7 @@ def test_a_disk_that_was_full_before(cli: Cli) -> None:
 
 def test_a_pipe_that_is_closed_meanwhile() -> None:
     command = [*ALSAMM, "record", "-", "--device", "sim:", "--quiet"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with started(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         assert process.stdout.read(1000)[:4] == b"RIFF"
@@ -139,7 +139,7 @@ def test_a_pipe_that_is_closed_meanwhile() -> None:
 @pytest.mark.parametrize(("ending", "number"), [("wav", signal.SIGHUP), ("flac", signal.SIGTERM)])
 def test_kill_ends_a_recording_and_keeps_it(tmp_path: Path, ending: str, number: signal.Signals) -> None:
     path = tmp_path / f"a.{ending}"
-    with subprocess.Popen(
+    with started(
         [*ALSAMM, "record", path, "--device", "sim:"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         while not path.exists() or not path.stat().st_size:
@@ -153,7 +153,7 @@ def test_kill_ends_a_recording_and_keeps_it(tmp_path: Path, ending: str, number:
 
 def test_kill_ends_play_in_a_line(wav: Callable[..., Path]) -> None:
     command = [*ALSAMM, "play", str(wav(frames=480_000)), "--device", "sim:", "--clock", "realtime"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0) as process:
+    with started(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0) as process:
         assert process.stdout is not None
         while not process.stdout.readline().startswith(b"geometry:"):
             pass
@@ -174,7 +174,7 @@ def test_a_second_ctrl_c_ends_at_once(tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
     sizes = ["--period", "192000", "--buffer", "960000"]  # a read lasts 4 s, patience 21 s
     command = [sys.executable, "-c", code, "record", str(path), "--device", "sim:still", *sizes]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with started(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         while not path.exists():
             time.sleep(0.02)
         time.sleep(0.7)
@@ -193,7 +193,7 @@ def test_a_second_ctrl_c_ends_at_once(tmp_path: Path) -> None:
 def test_nohup_is_heard(tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
     command = ["nohup", *ALSAMM, "record", str(path), "--seconds", "0.3", "--device", "sim:"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+    with started(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         while not path.exists():
             time.sleep(0.02)
         process.send_signal(signal.SIGHUP)

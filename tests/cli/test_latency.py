@@ -20,7 +20,7 @@ from alsamm import sim
 from alsamm.cli import round_trip
 from alsamm.cli.correlation import SURE, find, noise
 from alsamm.cli.histogram import as_text, bins
-from tests.cli.conftest import Cli, Done
+from tests.cli.conftest import Cli, Done, started
 
 BUFFER, PERIOD, FRAMES = 4096, 512, 4096
 SIZES = ("--period", PERIOD, "--buffer", BUFFER, "--within", 0.1)
@@ -245,7 +245,7 @@ def test_ctrl_c_leaves_what_was_measured(tmp_path: Path) -> None:
         "    sys.exit(main(['latency', card.device, *options]))"
     ), str(report)]  # fmt: skip
     leader, terminal = os.openpty()
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=terminal, text=True) as process:
+    with started(command, stdout=subprocess.PIPE, stderr=terminal, text=True) as process:
         os.close(terminal)
         shown = b""
         while b"run 3" not in shown:

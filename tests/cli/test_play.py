@@ -19,7 +19,7 @@ from alsamm import sim
 from alsamm.cli import demo
 from alsamm.enums import Access, Format
 from alsamm.wav import FORMATS, Frames, WavWriter
-from tests.cli.conftest import Cli, noise
+from tests.cli.conftest import Cli, noise, started
 
 WavFile = Callable[..., Path]
 MakeCard = Callable[..., sim.Card]
@@ -175,7 +175,7 @@ def test_xruns_are_counted_and_played_on(cli: Cli, wav: WavFile, tmp_path: Path)
 def test_ctrl_c_stops_at_once(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     command = [sys.executable, "-m", "alsamm", "play", str(tmp_path / "pipe"), "--device", "sim:"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with started(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         with WavWriter(tmp_path / "endless.wav", Format.S16_LE, 1, 48_000) as file:
             file.write(bytes(200_000))
         header = (tmp_path / "endless.wav").read_bytes()[:40] + b"\xff" * 4

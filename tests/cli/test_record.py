@@ -18,7 +18,7 @@ import pytest
 from alsamm import sim
 from alsamm.enums import Access, Format
 from alsamm.wav import FORMATS, Frames, WavReader, WavWriter
-from tests.cli.conftest import Cli, noise
+from tests.cli.conftest import Cli, noise, started
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def test_an_overrun_is_counted_and_recorded_on(cli: Cli, tmp_path: Path, monkeyp
 def test_ctrl_c_ends_it_and_keeps_it(tmp_path: Path) -> None:
     path = tmp_path / "take.wav"
     command = [sys.executable, "-m", "alsamm", "record", str(path), "--device", "sim:"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with started(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         while not path.exists() or path.stat().st_size < 1.1 * 192_000:
             time.sleep(0.02)
         with wave.open(str(path)) as early:  # while it is being written
@@ -110,7 +110,7 @@ def test_ctrl_c_ends_it_and_keeps_it(tmp_path: Path) -> None:
 def test_a_kill_leaves_a_file_that_can_be_read(tmp_path: Path) -> None:
     path = tmp_path / "take.wav"
     command = [sys.executable, "-m", "alsamm", "record", str(path), "--device", "sim:"]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+    with started(command, stdout=subprocess.DEVNULL) as process:
         while not path.exists() or path.stat().st_size < 1.1 * 192_000:
             time.sleep(0.02)
         process.kill()

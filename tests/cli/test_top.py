@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from alsamm.cli.procfs import Owner, substreams
 from alsamm.cli.top import Watch, table
 from alsamm.enums import Direction
-from tests.cli.conftest import Cli
+from tests.cli.conftest import Cli, started
 
 CAPTURED = Path(__file__).parent / "proc-6.1.0-56-amd64.txt"
 
@@ -193,7 +193,7 @@ def test_on_a_terminal_without_rich_it_is_printed_once(proc: Path) -> None:
 def test_ctrl_c(proc: Path) -> None:
     leader, terminal = os.openpty()
     command = [sys.executable, "-m", "alsamm", "top", "--proc", str(proc)]
-    with subprocess.Popen(command, stdout=terminal, stderr=subprocess.PIPE, text=True) as process:
+    with started(command, stdout=terminal, stderr=subprocess.PIPE, text=True) as process:
         os.close(terminal)
         shown = b""
         while b" open, " not in shown:
