@@ -17,7 +17,7 @@ WORKERS ?= 4 # more than cores: most cases wait
 C_SOURCES := $(wildcard alsamm/_c/*.c alsamm/_c/*.h alsamm/_c/*.cdef) build_ffi.py setup.py pyproject.toml
 
 .PHONY: demo test host check check-c docs peers unit memory wheel packages sanitize fuzz lifetimes parallel model soak \
-	soak-software soak-aloop faults reliability reliability-page bench bench-kernel lab lab-timed lab-counted lab-6.1 lab-more lab-6.12 lab-arm64 lab-busy \
+	soak-software soak-aloop faults faults-6.1 faults-suspend faults-6.12 faults-arm64 reliability reliability-page bench bench-kernel lab lab-timed lab-counted lab-6.1 lab-more lab-6.12 lab-arm64 lab-busy \
 	lab-faults clean
 
 demo: $(VENV)/.built
@@ -157,12 +157,21 @@ lab-faults: $(VENV)/.lab
 	$(COUNTED) --devices aloop,hda --sleeps --tests $(SUSPEND),--table=faults-suspend $(FIGURES)
 
 # The outcomes are written to docs/reliability, a table for each kernel.
+ALL_FAULTS := --timeout 7200 --figures --tests $(FAULTS),--all-faults
 TAKEN := aloop,hda,usb,dummy,ac97,es1370
-faults: $(VENV)/.lab
-	$(COUNTED) --devices $(TAKEN) --timeout 7200 --figures --tests $(FAULTS),--all-faults,--table=faults
+faults: faults-6.1 faults-suspend faults-6.12 faults-arm64
+
+faults-6.1: $(VENV)/.lab
+	$(COUNTED) --devices $(TAKEN) $(ALL_FAULTS),--table=faults
+
+faults-suspend: $(VENV)/.lab
 	$(COUNTED) --devices aloop,hda --sleeps --figures --tests $(SUSPEND),--each-fault,--table=faults-suspend
-	$(COUNTED) --kernel 6.12 --devices $(TAKEN) --timeout 7200 --figures --tests $(FAULTS),--all-faults,--table=faults-6.12
-	$(COUNTED) --arch arm64 --devices aloop,hda,usb --timeout 7200 --figures --tests $(FAULTS),--all-faults,--table=faults-arm64
+
+faults-6.12: $(VENV)/.lab
+	$(COUNTED) --kernel 6.12 --devices $(TAKEN) $(ALL_FAULTS),--table=faults-6.12
+
+faults-arm64: $(VENV)/.lab
+	$(COUNTED) --arch arm64 --devices aloop,hda,usb $(ALL_FAULTS),--table=faults-arm64
 
 # One that fails does not cost the others the night.
 LONG_RUNS := lifetimes parallel fuzz model soak sanitize faults
