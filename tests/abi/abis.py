@@ -8,7 +8,19 @@ import subprocess
 import sys
 from pathlib import Path
 
-__all__ = ["ABIS", "ALL_SOURCES", "COMPILE_ARGS", "INCLUDES", "NARROW", "ROOT", "SOURCES", "C", "compile_c", "ioctls", "structs"]
+__all__ = [
+    "ABIS",
+    "ALL_SOURCES",
+    "COMPILE_ARGS",
+    "INCLUDES",
+    "NARROW",
+    "ROOT",
+    "SOURCES",
+    "C",
+    "compile_c",
+    "ioctls",
+    "structs",
+]
 
 ROOT = Path(__file__).resolve().parents[2]
 C = ROOT / "alsamm" / "_c"

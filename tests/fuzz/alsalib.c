@@ -98,10 +98,9 @@ static void configure(struct line *line, struct bytes *in)
         snd_pcm_hw_params_set_buffer_size_near(line->pcm, params, &size);
     }
     for (unsigned int i = kind & 1 ? byte(in) >> 6 : 6; i > 0; i--)
-        choose(line->pcm, params, in);
+        if (choose(line->pcm, params, in) < 0)
+            break; /* it left nothing to choose from, nor asks again whether there is */
     line->frame_bytes = 0;
-    if (snd_pcm_hw_params_get_buffer_size_max(params, &size) == 0 && size > 1 << 20)
-        return; /* alsa-lib allocates as much once more */
     if (snd_pcm_hw_params(line->pcm, params) < 0 || snd_pcm_hw_params_get_channels(params, &channels) < 0 ||
         snd_pcm_hw_params_get_format(params, &format) < 0)
         return;
@@ -209,6 +208,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct sim_config config = make_config(&in);
     struct world world = {.lines = {{.fd = -1}, {.fd = -1}}, .samples = malloc(BYTES)};
 
+    if (config.buffer_bytes_max > 1 << 20)
+        config.buffer_bytes_max = 1 << 20; /* alsa-lib allocates as much once more */
     alsamm_route_messages();
     MUST(world.samples);
     memset(world.samples, 0x33, BYTES);

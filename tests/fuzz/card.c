@@ -63,6 +63,7 @@ static void after_move(struct alsamm_ring *ring)
     MUST(ring->done >= 0 && ring->done <= (ring->block.array ? ring->block.frames : 0));
     MUST(fast_block_holds(ring) == (ring->block.array != NULL));
     ring->block.array = NULL;
+    ring->done = 0;
 }
 
 static void move(struct world *world, struct side *side, struct bytes *in)

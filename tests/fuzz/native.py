@@ -6,12 +6,12 @@ import os
 import re
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.abi.abis import ALL_SOURCES, COMPILE_ARGS, INCLUDES, ROOT, SOURCES
+from tests.fuzz.found import Found
 
-__all__ = ["BUILD", "TARGETS", "Found", "build", "fuzz"]
+__all__ = ["BUILD", "TARGETS", "build", "fuzz"]
 
 HERE = Path(__file__).resolve().parent
 BUILD = ROOT / "build" / "fuzz"
@@ -22,16 +22,6 @@ TARGETS = {"convert": 2500, "card": 600, "threads": 300, "alsalib": 400}
 CHECKS = "address,undefined,float-cast-overflow"
 FLAGS = [*COMPILE_ARGS, "-O1", "-g", "-Werror", "-fno-sanitize-recover=all", *INCLUDES]
 ALSALIB = ["-lasound", "-Wl,--wrap=snd_pcm_type"]
-
-
-@dataclass
-class Found:
-    """What a target came to. ``broke``: the input that broke it, or empty; ``reached``: our functions that it ran."""
-
-    runs: int
-    edges: int = 0
-    broke: str = ""
-    reached: set[str] = field(default_factory=set)
 
 
 def build() -> None:
@@ -76,5 +66,5 @@ def fuzz(target: str, seconds: int) -> Found:
         int(runs[1]) if runs else 0,
         int(edges[-1]) if edges else 0,
         str(new[0].relative_to(ROOT)) if new else f"ended with {done.returncode}" if done.returncode else "",
-        set(re.findall(r"(?m)^COVERED_FUNC: .* (\w+) /\S+/alsamm/_c/", done.stderr)),
+        frozenset(re.findall(r"(?m)^COVERED_FUNC: .* (\w+) /\S+/alsamm/_c/", done.stderr)),
     )

@@ -185,6 +185,19 @@ static void block(struct world *world, struct side *side, struct bytes *in)
     }
     MUST(ring->done >= 0 && ring->done <= (ring->block.array ? ring->block.frames : 0));
     ring->block.array = NULL;
+    ring->done = 0;
+}
+
+/* Two channels of 16 bits, mapped with both pages and prepared: what a fuzzer does not often come to by itself. */
+static void open_usual(struct world *world)
+{
+    static const uint8_t answers[] = {0, 2, 1, 1, 2, 0, 0, 0, 0, 1, 0, 0, 1, 1, 1};
+
+    for (int i = 0; i < 2; i++) {
+        struct bytes usual = {answers, answers + sizeof answers};
+
+        open_side(&world->sides[i], world->card, i, &usual);
+    }
 }
 
 static void step(struct world *world, struct bytes *in)
@@ -229,6 +242,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     config.rate_max = 48000;
     config.record = 0;
     if (sim_card_new(&config, &world.card) == 0) {
+        unsigned int usual = byte(&in);
+
+        if (usual & 1)
+            open_usual(&world);
+        if (usual & 2)
+            pair(&world, 0);
         while (in.at < in.end)
             step(&world, &in);
         sim_fault(world.card, SIM_FAULT_UNPLUG, 0, 1); /* which wakes whoever sleeps */
