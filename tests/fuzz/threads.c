@@ -94,8 +94,11 @@ static void start(struct world *world, struct thread *thread, struct bytes *in)
 static void join(struct thread *thread, int timeout_ms)
 {
     const struct alsamm_native *native = &thread->native;
-    int result = alsamm_native_join(&thread->native, timeout_ms);
+    int result;
 
+    do
+        result = alsamm_native_join(&thread->native, timeout_ms);
+    while (result == -EINTR); /* libFuzzer's own alarm */
     if (result == -ETIMEDOUT && timeout_ms >= 0)
         return;
     MUST(result == 0);
