@@ -49,7 +49,7 @@ def main() -> int:
     missed = 0
     if not broken and set(native.TARGETS) <= set(targets):
         missed = tell_entries(results)
-        figures |= {"entry_points": len(entries.entry_points()), "entry_points excused": len(entries.EXCUSED)}
+        figures |= {"entry points": len(entries.entry_points()), "entry points excused": len(entries.EXCUSED)}
     if options.keep:
         keep("fuzz", "make fuzz", figures, rows)
     return broken + missed > 0
