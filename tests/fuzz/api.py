@@ -45,7 +45,7 @@ NO_ARRAYS = [
 DTYPES = ["i2", ">i2", "i4", "u1", "f4", "f8", "i8", "c8", "?", "O", "U1", "V3"]
 ODD_OF_CARDS = ["speed", "ppm", "rates", "channels", "period_bytes", "buffer_bytes", "periods", "granularity",
                 "boundary", "dma_bytes", "delay", "formats", "accesses"]  # fmt: skip
-PLAIN = "avail start start drop prepare prepare resume reset hwsync delay snapshot data silence recover frame position"
+PLAIN = "avail start start drop prepare prepare resume reset hwsync delay snapshot data silence frame position"
 PLAIN_OF_CARDS = "xrun suspend resume_power unplug replug played bad_position"
 FLAGS = ["pause", "resume", "batch", "no_rewinds", "refuse_status", "refuse_control", "separate_channels", "loop"]
 
@@ -131,7 +131,7 @@ def call(rng: random.Random, card: Any, pcm: Any, ring: Any) -> None:
     target, name, arguments = rng.choice([
         *moving, *moving, *moving, (ring, "commit", (n(),)), (ring, "channel", (n(),)),
         (ring, "start_at", (past(rng),)),
-        (ring, "start_at", (-(1 << 63),)), (ring, "wait", (0,)), (ring, "pause", (n(),)), (ring, "rewind", (n(),)),
+        (ring, "start_at", (-(1 << 63),)), (ring, "wait", (0,)), (ring, "recover", (0,)), (ring, "pause", (n(),)), (ring, "rewind", (n(),)),
         (ring, "forward", (n(),)), (ring, "set_frame", (n(),)), (card, "advance", (n(),)), (card, "late", (n(),)),
         (card, "advance", (rng.randrange(3000),)), (card, "set_speed", (n(),)), (card, "feed", (a(),)),
         (card, "freeze", (rng.random() < 0.3,)), (card, "busy", ("playback", n())), (pcm, "setup", (n(),)),
