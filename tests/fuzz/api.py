@@ -131,7 +131,8 @@ def call(rng: random.Random, card: Any, pcm: Any, ring: Any) -> None:
     target, name, arguments = rng.choice([
         *moving, *moving, *moving, (ring, "commit", (n(),)), (ring, "channel", (n(),)),
         (ring, "start_at", (past(rng),)),
-        (ring, "start_at", (-(1 << 63),)), (ring, "wait", (0,)), (ring, "recover", (0,)), (ring, "pause", (n(),)), (ring, "rewind", (n(),)),
+        (ring, "start_at", (-(1 << 63),)), (ring, "recover", (0,)), (ring, "wait", (0,)),
+        (ring, "pause", (n(),)), (ring, "rewind", (n(),)),
         (ring, "forward", (n(),)), (ring, "set_frame", (n(),)), (card, "advance", (n(),)), (card, "late", (n(),)),
         (card, "advance", (rng.randrange(3000),)), (card, "set_speed", (n(),)), (card, "feed", (a(),)),
         (card, "freeze", (rng.random() < 0.3,)), (card, "busy", ("playback", n())), (pcm, "setup", (n(),)),
