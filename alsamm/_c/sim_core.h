@@ -36,7 +36,6 @@ struct sim_pcm {
     int memfd;                      /* the card's own descriptor; -1: this PCM is gone for ever */
     int client_fd, event_fd;        /* alsa-lib's; -1 when the PCM was opened without it */
     int event_set;
-    unsigned int asked;             /* why poll woke up, so often in vain: sim_poll_event */
     int findable;                   /* some descriptor may still belong to it */
     int closing;                    /* closed by its opener, kept by mappings or dup()ed fds (rule C10) */
     int shutdown;                   /* unplugged (rule A6) */
@@ -71,6 +70,8 @@ struct sim_pcm {
     unsigned long avail_max, overrange;
     struct timespec trigger_tstamp, driver_tstamp;
     int audio_type_requested, audio_report_delay, audio_report_valid;
+
+    unsigned int asked;             /* why poll woke up, so often in vain: sim_poll_event */
 
     long late;                      /* interrupts still to be lost */
     int bad_position;
