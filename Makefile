@@ -79,7 +79,7 @@ parallel: $(VENV)/.checkers
 # A taste of the next two: what moves samples and pointers, and seconds of fuzzing.
 memory: $(VENV)/.checkers
 	$(BIN)/python -m tests.sanitize --tools asan --smoke
-	$(BIN)/python -m tests.fuzz --seconds 7
+	$(BIN)/python -m tests.fuzz --seconds 4
 
 # Long: most tests under AddressSanitizer with UBSan, ThreadSanitizer and valgrind. SANITIZE="--tools tsan" takes one.
 sanitize: $(VENV)/.checkers

@@ -145,6 +145,8 @@ static int after_overrun(struct loop *loop)
         return 0; /* the next look finds it, and counts it */
     what = (struct alsamm_interruption){.time_ns = now.tstamp_ns, .frame = direct_frame(ring, now.appl_ptr),
                                         .lost = ring_avail(1, now.hw_ptr, now.appl_ptr, ring->buffer_size, ring->boundary)};
+    if (what.lost > ring->boundary / 2) /* appl_ptr is ahead of hw_ptr, which nothing forbids (rule D4): there is no way back */
+        return direct_op(ring, ALSAMM_XRUN);
     what.resumed = what.frame + (long long)what.lost;
     direct_unanchor(ring);
     error = skip_to(ring, now.appl_ptr, now.hw_ptr);

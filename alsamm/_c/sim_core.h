@@ -71,6 +71,8 @@ struct sim_pcm {
     struct timespec trigger_tstamp, driver_tstamp;
     int audio_type_requested, audio_report_delay, audio_report_valid;
 
+    unsigned int asked;             /* why poll woke up, so often in vain: sim_poll_event */
+
     long late;                      /* interrupts still to be lost */
     int bad_position;
     unsigned long long interrupts;

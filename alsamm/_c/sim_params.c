@@ -20,9 +20,14 @@ static const struct snd_interval *interval(const struct snd_pcm_hw_params *param
     return &params->intervals[number - SNDRV_PCM_HW_PARAM_FIRST_INTERVAL];
 }
 
-static unsigned int value(const struct snd_pcm_hw_params *params, int number) /* params_value of a single interval */
+/* params_value of a single interval; of any other 0, which no card can: alsa-lib hands on what it found no choice in, and
+ * once that is granted it doubles a buffer of 0 frames for ever. The kernel refuses it too. */
+static unsigned int value(const struct snd_pcm_hw_params *params, int number)
 {
     const struct snd_interval *i = interval(params, number);
+
+    if (i->empty || (i->min != i->max && (i->min + 1 != i->max || !(i->openmin || i->openmax))))
+        return 0;
     return i->openmin && !i->openmax ? i->max : i->min;
 }
 

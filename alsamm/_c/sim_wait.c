@@ -122,21 +122,24 @@ int sim_poll_mask(const struct sim_pcm *pcm) /* snd_pcm_poll: rule I1 */
 
 /* alsa-lib's poll descriptor: readable while poll has something to tell. A client's store into the control page changes
  * that without our knowing, so it may be readable too long; sim_poll_event looks again. */
-void sim_refresh_event(struct sim_pcm *pcm)
+static void set_event(struct sim_pcm *pcm, int set)
 {
     eventfd_t drop;
-    int set;
 
-    if (pcm->event_fd < 0)
-        return;
-    set = sim_poll_mask(pcm) != 0 || (pcm->card->config.clock == SIM_CLOCK_AUTO && sim_to_interrupt(pcm->card) != ULONG_MAX);
-    if (set == pcm->event_set)
+    if (pcm->event_fd < 0 || set == pcm->event_set)
         return;
     pcm->event_set = set;
     if (set)
         eventfd_write(pcm->event_fd, 1);
     else
         eventfd_read(pcm->event_fd, &drop);
+}
+
+void sim_refresh_event(struct sim_pcm *pcm)
+{
+    pcm->asked = 0;
+    set_event(pcm, sim_poll_mask(pcm) != 0 ||
+                       (pcm->card->config.clock == SIM_CLOCK_AUTO && sim_to_interrupt(pcm->card) != ULONG_MAX));
 }
 
 int sim_poll(struct sim_pcm *pcm, int events, int timeout_ms, int *revents)
@@ -161,20 +164,35 @@ int sim_poll(struct sim_pcm *pcm, int events, int timeout_ms, int *revents)
 }
 
 /* For alsa-lib's poll_revents. A client of an auto card that waits with a select or poll of its own sleeps where the card
- * cannot see it; so there the descriptor is always readable, and the card moves on when it is asked why. */
+ * cannot see it; so there the descriptor is always readable, and the card moves on when it is asked why. But not for ever,
+ * for a wait that finds it readable never looks at its timeout: a card that stands still, or has been asked for PATIENCE
+ * interrupts in vain, lets it sleep in earnest, until anything else happens to it. */
+enum { PATIENCE = 1 << 14 };
+
 int sim_poll_event(struct sim_pcm *pcm, int *revents)
 {
     struct sim_card *card = pcm->card;
+    unsigned int asked;
 
     *revents = POLLERR;
     if (sim_enter(card) < 0)
         return 0;
     sim_catch_up(card);
-    if (sim_poll_mask(pcm) == 0 && card->config.clock == SIM_CLOCK_AUTO && !sim_frozen(card) &&
-        sim_to_interrupt(card) != ULONG_MAX)
+    asked = pcm->asked;
+    if (sim_poll_mask(pcm) == 0 && card->config.clock == SIM_CLOCK_AUTO && asked < PATIENCE && !sim_frozen(card) &&
+        sim_to_interrupt(card) != ULONG_MAX) {
         sim_run(card, sim_to_interrupt(card));
+        asked++;
+    } else {
+        asked = PATIENCE;
+    }
     *revents = sim_poll_mask(pcm) & (POLLIN | POLLOUT | POLLERR);
     sim_refresh_event(pcm);
+    if (*revents == 0) {
+        pcm->asked = asked;
+        if (asked == PATIENCE)
+            set_event(pcm, 0);
+    }
     sim_unlock(card);
     return 0;
 }

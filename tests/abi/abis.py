@@ -8,7 +8,19 @@ import subprocess
 import sys
 from pathlib import Path
 
-__all__ = ["ABIS", "COMPILE_ARGS", "INCLUDES", "NARROW", "ROOT", "SOURCES", "C", "compile_c", "ioctls", "structs"]
+__all__ = [
+    "ABIS",
+    "ALL_SOURCES",
+    "COMPILE_ARGS",
+    "INCLUDES",
+    "NARROW",
+    "ROOT",
+    "SOURCES",
+    "C",
+    "compile_c",
+    "ioctls",
+    "structs",
+]
 
 ROOT = Path(__file__).resolve().parents[2]
 C = ROOT / "alsamm" / "_c"
@@ -17,7 +29,8 @@ sys.path.insert(0, str(ROOT))  # build_ffi is in no package
 _build_ffi = importlib.import_module("build_ffi")
 
 COMPILE_ARGS: list[str] = _build_ffi.COMPILE_ARGS
-SOURCES = [C / name for name in _build_ffi.SOURCES if name not in {"alsalib.c", "sim_plugin.c"}]
+ALL_SOURCES = [C / name for name in _build_ffi.SOURCES]
+SOURCES = [source for source in ALL_SOURCES if source.name not in {"alsalib.c", "sim_plugin.c"}]
 """All that needs neither alsa-lib nor, with INCLUDES, Python."""
 INCLUDES = (f"-I{ROOT / 'tests' / 'abi' / 'include'}", f"-I{C}")
 

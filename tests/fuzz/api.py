@@ -1,11 +1,13 @@
 """The public Python names with anything for an argument: no crash, no hang, no error but ours.
 
+A round that hangs, in C with the GIL too, ends the run with the traceback of each thread.
 ``python -m tests.fuzz.api SEED`` plays one round; the tool's interpreter is that of ``make sanitize``.
 """
 
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import math
 import os
 import random
@@ -19,11 +21,14 @@ import numpy as np
 
 import alsamm
 from alsamm import sim
+from tests.fuzz.found import Found
 
 __all__ = ["fuzz", "play"]
 
 FORMATS = ["S16_LE", "S16_BE", "S24_3LE", "S24_LE", "S32_LE", "FLOAT_LE", "FLOAT64_LE", "U8", "MU_LAW"]
 BOUNDS = [0, 1, 2, 64, 1024, 1 << 15, 1 << 31, 1 << 32, 1 << 63, 1 << 64]
+PATIENCE = 20
+"""Seconds for a round, which take milliseconds: longer is a hang."""
 ALLOWED = (alsamm.AlsaError, TimeoutError, TypeError)  # the last for what is no number, or no array, at all
 
 
@@ -40,7 +45,7 @@ NO_ARRAYS = [
 DTYPES = ["i2", ">i2", "i4", "u1", "f4", "f8", "i8", "c8", "?", "O", "U1", "V3"]
 ODD_OF_CARDS = ["speed", "ppm", "rates", "channels", "period_bytes", "buffer_bytes", "periods", "granularity",
                 "boundary", "dma_bytes", "delay", "formats", "accesses"]  # fmt: skip
-PLAIN = "avail start start drop prepare prepare resume reset hwsync delay snapshot data silence recover frame position"
+PLAIN = "avail start start drop prepare prepare resume reset hwsync delay snapshot data silence frame position"
 PLAIN_OF_CARDS = "xrun suspend resume_power unplug replug played bad_position"
 FLAGS = ["pause", "resume", "batch", "no_rewinds", "refuse_status", "refuse_control", "separate_channels", "loop"]
 
@@ -99,7 +104,9 @@ def card_of(rng: random.Random) -> Any:
     }
     flags = {name: rng.random() < 0.2 for name in FLAGS}
     card: Any = sim.Card
-    return card(f"fuzz{rng.randrange(1 << 30)}", clock=rng.choice(["manual", "auto"]), **{**flags, **odd})
+    # A card's thread at any speed and rate would have no time for anybody else.
+    clocks = ["manual", "auto"] if odd else ["manual", "auto", "realtime"]
+    return card(f"fuzz{rng.randrange(1 << 30)}", clock=rng.choice(clocks), **{**flags, **odd})
 
 
 def call(rng: random.Random, card: Any, pcm: Any, ring: Any) -> None:
@@ -124,7 +131,8 @@ def call(rng: random.Random, card: Any, pcm: Any, ring: Any) -> None:
     target, name, arguments = rng.choice([
         *moving, *moving, *moving, (ring, "commit", (n(),)), (ring, "channel", (n(),)),
         (ring, "start_at", (past(rng),)),
-        (ring, "start_at", (-(1 << 63),)), (ring, "wait", (0,)), (ring, "pause", (n(),)), (ring, "rewind", (n(),)),
+        (ring, "start_at", (-(1 << 63),)), (ring, "recover", (0,)), (ring, "wait", (0,)),
+        (ring, "pause", (n(),)), (ring, "rewind", (n(),)),
         (ring, "forward", (n(),)), (ring, "set_frame", (n(),)), (card, "advance", (n(),)), (card, "late", (n(),)),
         (card, "advance", (rng.randrange(3000),)), (card, "set_speed", (n(),)), (card, "feed", (a(),)),
         (card, "freeze", (rng.random() < 0.3,)), (card, "busy", ("playback", n())), (pcm, "setup", (n(),)),
@@ -166,7 +174,7 @@ def play(seed: int) -> None:
         pcm.close()
 
 
-def fuzz(seconds: int) -> dict[str, int | str]:
+def fuzz(seconds: int) -> Found:
     """Rounds in an interpreter of its own, with ASan in the extension."""
     from tests.sanitize.tools import TOOLS  # noqa: PLC0415 -- not in the interpreter that is watched
     from tests.sanitize.tree import ROOT, build  # noqa: PLC0415
@@ -181,7 +189,7 @@ def fuzz(seconds: int) -> dict[str, int | str]:
         cwd=tree, env={**tool.environment(tree, log), "ALSAMM_SEED": str(log / "seed")}, check=False,
     )  # fmt: skip
     last = int((log / "seed").read_text() or seed)
-    return {"runs": last - seed + 1, "edges": 0, "found": f"seed {last}" if done.returncode else ""}
+    return Found(last - seed + 1, broke=f"seed {last}" if done.returncode else "")
 
 
 def main(first: int, seconds: int = 0) -> None:
@@ -189,7 +197,9 @@ def main(first: int, seconds: int = 0) -> None:
     told = Path(os.environ.get("ALSAMM_SEED", os.devnull))
     while True:
         told.write_text(str(seed))
+        faulthandler.dump_traceback_later(PATIENCE, exit=True)
         play(seed)
+        faulthandler.cancel_dump_traceback_later()
         if time.monotonic() >= end:
             return
         seed += 1

@@ -2,142 +2,14 @@
  * array.c, samples.c, recovery.c, wait.c, blocking.c and sim_*.c. The edge: what a pointer points to is as large as it is
  * said to be (block_io.py, mapping.py); arrays are numpy's, which lie where they say; nothing else is believed. */
 #define _GNU_SOURCE
-#include <fcntl.h>
-#include <sys/mman.h>
-
-#include "kit.h"
-#include "sim.h"
-
-enum { BYTES = 1 << 14, MOST_ADVANCE = 1 << 17, CHANNELS = 8 };
-
-struct side {
-    int fd, mapped;
-    struct alsamm_ring ring;
-    struct alsamm_area areas[CHANNELS];
-    struct alsamm_converter converter;
-};
+#include "sides.h"
 
 struct world {
     struct sim_card *card;
+    int auto_clock;
     struct side sides[2];
     char *samples;              /* BYTES of them, whose redzones are watched */
 };
-
-static const int formats[] = {0, 1, 2, 3, 6, 10, 14, 16, 20, 27, 32, 35, 40};
-static int descr;
-
-static void close_side(struct side *side)
-{
-    if (side->mapped)
-        alsamm_unmap(side->ring.memory, side->ring.memory_bytes);
-    if (side->ring.pages.status)
-        alsamm_unmap_page(side->ring.pages.status);
-    if (side->ring.pages.control)
-        alsamm_unmap_page(side->ring.pages.control);
-    if (side->fd >= 0)
-        sim_close(side->fd);
-    *side = (struct side){.fd = -1, .ring = {.pages = {.fd = -1}}};
-}
-
-static unsigned int width_of(int format)
-{
-    if (format >= 32)
-        return 3;
-    if (format == 16)
-        return 8;
-    return format < 2 || format == 20 ? 1 : format < 6 ? 2 : 4;
-}
-
-/* As MmapIO does, with its checks (mapping.py). */
-static void map_side(struct side *side, const struct sim_setup *setup, const struct sim_sw_setup *sw, int capture,
-                     struct bytes *in)
-{
-    struct alsamm_channel_info place;
-    struct alsamm_ring *ring = &side->ring;
-    unsigned int step = 0, width = width_of(setup->format);
-    size_t end = 0, page = alsamm_page_size(), first[CHANNELS];
-    void *memory;
-
-    if (setup->channels == 0 || setup->channels > CHANNELS)
-        return;
-    for (unsigned int c = 0; c < setup->channels; c++) {
-        size_t channel_end;
-
-        if (alsamm_get_channel_info(side->fd, c, &place) < 0 || place.offset != 0 || place.step % 8 || place.first % 8)
-            return;
-        step = place.step / 8;
-        if (step != (setup->access == 0 ? width * setup->channels : width)) /* check_layout */
-            return;
-        side->areas[c] = (struct alsamm_area){.step = step};
-        first[c] = place.first / 8;
-        channel_end = first[c] + (size_t)step * (setup->buffer_size - 1) + width;
-        end = channel_end > end ? channel_end : end;
-    }
-    if (alsamm_map_data(side->fd, 0, end, !capture, NULL, &memory) < 0)
-        return;
-    side->mapped = 1;
-    for (unsigned int c = 0; c < setup->channels; c++)
-        side->areas[c].base = (char *)memory + first[c];
-    *ring = (struct alsamm_ring){
-        .pages = ring->pages, .capture = capture, .channels = setup->channels, .sample_bytes = width, .item_bytes = width,
-        .memory = memory, .memory_bytes = (end + page - 1) / page * page, .areas = side->areas,
-        .contiguous = step == width * setup->channels, .buffer_size = setup->buffer_size, .period_size = setup->period_size,
-        .boundary = sw->boundary, .start_threshold = sw->start_threshold, .stops = sw->stop_threshold < sw->boundary,
-        .half_period_ns = 1000, .buffer_ns = 1000, .no_period_wakeup = setup->no_period_wakeup, .descr = &descr,
-        .packed = width == 3, .value_bits = width == 4 && byte(in) & 1 ? 24 : 0, .recover = (int)(byte(in) % 3),
-        .refill = byte(in) & 1 ? setup->period_size : 0};
-    if (setup->format == 2 && byte(in) & 1) {
-        struct alsamm_sample s16 = {2, 16, 0, 1, 0}, f32 = {4, 32, 1, 1, 0};
-
-        side->converter = (struct alsamm_converter){.from = capture ? s16 : f32, .to = capture ? f32 : s16,
-                                                    .dither = byte(in) & 1};
-        MUST(fast_converter(&side->converter, -1) == 0);
-        ring->converter = &side->converter;
-        ring->item_bytes = 4;
-    }
-    ring->pages.fd = side->fd;
-}
-
-static void open_side(struct world *world, int capture, struct bytes *in)
-{
-    struct side *side = &world->sides[capture];
-    struct sim_setup setup = {.access = (int)(byte(in) % 5), .format = formats[byte(in) % (sizeof formats / sizeof *formats)],
-                              .channels = byte(in) % 4 + 1, .rate = 48000, .period_size = (byte(in) % 8 + 1) * 16};
-    struct sim_sw_setup sw = {.tstamp_mode = 1, .tstamp_type = 1, .avail_min = 16, .start_threshold = 1};
-    void *page;
-
-    setup.buffer_size = setup.period_size * (byte(in) % 6 + 2);
-    setup.no_period_wakeup = byte(in) & 1;
-    sw.stop_threshold = setup.buffer_size;
-    if (byte(in) > 200) { /* now and then anything */
-        setup.access = (int)number(in);
-        setup.format = (int)number(in);
-        setup.channels = (unsigned int)number(in);
-        setup.rate = (unsigned int)number(in);
-        setup.period_size = (unsigned long)number(in);
-        setup.buffer_size = (unsigned long)number(in);
-    }
-    if (byte(in) > 200)
-        sw = (struct sim_sw_setup){(int)number(in), (int)number(in), (unsigned long)number(in), (unsigned long)number(in),
-                                   (unsigned long)number(in), (unsigned long)number(in), (unsigned long)number(in), 0};
-    if (side->fd >= 0 || sim_open(world->card, capture, &side->fd) < 0)
-        return;
-    fcntl(side->fd, F_SETFL, O_NONBLOCK); /* nobody else would move the card */
-    side->ring.pages = (struct alsamm_pages){.fd = side->fd};
-    if (byte(in) & 1) {
-        struct alsamm_info info;
-        MUST(alsamm_hello(side->fd, &info) <= 0);
-    }
-    if (sim_hw_params(side->fd, &setup) < 0 || sim_sw_params(side->fd, &sw) < 0)
-        return;
-    map_side(side, &setup, &sw, capture, in);
-    if (side->mapped && byte(in) & 1 && alsamm_map_page(side->fd, ALSAMM_STATUS_PAGE, &page) == 0)
-        side->ring.pages.status = page;
-    if (side->mapped && byte(in) & 1 && alsamm_map_page(side->fd, ALSAMM_CONTROL_PAGE, &page) == 0)
-        side->ring.pages.control = page;
-    if (side->mapped && byte(in) & 1)
-        alsamm_prepare(&side->ring);
-}
 
 /* An array of any shape and strides that lies in world->samples; 0: there is none such. */
 static int make_array(struct world *world, const struct side *side, struct bytes *in, struct array *array,
@@ -186,15 +58,25 @@ static int make_array(struct world *world, const struct side *side, struct bytes
     return low >= -(__int128)(BYTES - high);
 }
 
+static void after_move(struct alsamm_ring *ring)
+{
+    MUST(ring->done >= 0 && ring->done <= (ring->block.array ? ring->block.frames : 0));
+    MUST(fast_block_holds(ring) == (ring->block.array != NULL));
+    ring->block.array = NULL;
+    ring->done = 0;
+}
+
 static void move(struct world *world, struct side *side, struct bytes *in)
 {
     struct array array;
     Py_ssize_t dimensions[4], strides[4];
     struct alsamm_ring *ring = &side->ring;
     uintptr_t address = (uintptr_t)&array;
+    struct alsamm_array_fields fields;
 
     if (!side->mapped || !make_array(world, side, in, &array, dimensions, strides))
         return;
+    MUST(fast_array_fields(address, &fields) == 0 && fields.axes == array.nd);
     switch (byte(in) % 8) {
     case 0: fast_write_array(ring, address); break;
     case 1: if (fast_take(ring, address) == 1) fast_write(ring); break;
@@ -205,8 +87,7 @@ static void move(struct world *world, struct side *side, struct bytes *in)
     case 6: if (fast_take(ring, address) == 1) alsamm_write_all(ring, address, -1, 0); break;
     default: if (fast_take(ring, address) == 1) alsamm_fill(ring, address, -1, 0); break;
     }
-    MUST(ring->done >= 0 && ring->done <= (ring->block.array ? ring->block.frames : 0));
-    ring->block.array = NULL;
+    after_move(ring);
 }
 
 static void pointers(struct side *side, struct bytes *in)
@@ -270,90 +151,132 @@ static void act(struct world *world, struct side *side, struct bytes *in)
     }
 }
 
-static void drive(struct world *world, struct bytes *in)
+/* On the auto clock, to which waiting is time; a card that stands still waits in earnest. */
+static void wait_a_little(struct world *world, struct side *side, struct bytes *in)
 {
-    struct sim_truth truth;
-    struct sim_tape tape;
-    unsigned long next;
-    long long time;
-    unsigned long long frames;
+    struct array array;
+    Py_ssize_t dimensions[4], strides[4];
+    struct alsamm_ring *ring = &side->ring;
+    uintptr_t address = (uintptr_t)&array;
+    int ms = (int)(byte(in) % 4), signal_fd = (int)number(in), revents;
 
-    switch (byte(in) % 8) {
-    case 0:
-    case 1:
-        frames = (unsigned long long)number(in);
-        if (world->sides[0].fd >= 0 || world->sides[1].fd >= 0) /* it would take as long as it says */
-            frames %= MOST_ADVANCE;
-        sim_advance(world->card, frames);
-        break;
-    case 2: sim_fault(world->card, (enum sim_fault)byte(in) % 12, (int)number(in), (long)number(in)); break;
-    case 3: sim_truth_of(world->card, (int)number(in), &truth); break;
-    case 4: sim_feed(world->card, world->samples, byte(in)); break;
-    case 5: sim_next_interrupt(world->card, &next); sim_time_of(world->card, &time); break;
-    case 6: sim_tape_of(world->card, &tape); break;
-    default: {
-        double speed;
-        unsigned long long bits = wide(in);
-        memcpy(&speed, &bits, sizeof speed);
-        sim_set_speed(world->card, byte(in) & 1 ? speed : 1.0 + byte(in) / 100.0);
-        break;
+    if (!side->mapped || !world->auto_clock || !make_array(world, side, in, &array, dimensions, strides))
+        return;
+    switch (byte(in) % 6) {
+    case 0: alsamm_poll(side->fd, (int)number(in), ms, &revents); break;
+    case 1: alsamm_wait(ring, ms); break;
+    case 2: alsamm_wait_patiently(ring); break;
+    case 3: if (!ring->capture) alsamm_drain(ring, ms); break;
+    case 4: if (fast_take(ring, address) == 1) alsamm_write_all(ring, address, signal_fd, ms); break;
+    default: if (fast_take(ring, address) == 1) alsamm_fill(ring, address, signal_fd, ms); break;
     }
+    after_move(ring);
+}
+
+/* A place for a mapping, with or without one in it. */
+static void reserve(struct side *side, struct bytes *in)
+{
+    size_t length = (size_t)number(in);
+    void *at, *place = alsamm_reserve(length);
+
+    if (!place)
+        return;
+    alsamm_map_data(side->fd, number(in), byte(in) & 1, byte(in) & 1, place, &at); /* a page at the most */
+    if (byte(in) & 1)
+        alsamm_blank(place, length);
+    alsamm_unmap(place, length);
+    if (alsamm_forked(place, length) == 0)
+        munmap(place, length);
+}
+
+/* Whatever takes a descriptor, with any. */
+static void any_fd(struct world *world, struct bytes *in)
+{
+    int fd = (int)number(in), flags = (int)number(in);
+    struct sim_setup setup = {.access = 0, .format = 2, .channels = 2, .rate = 48000, .period_size = 16, .buffer_size = 64};
+    struct sim_sw_setup sw = {.tstamp_type = 1, .avail_min = 16, .stop_threshold = 64};
+    struct alsamm_snapshot now = {.appl_ptr = (unsigned long)number(in)};
+    struct alsamm_abilities abilities;
+    struct alsamm_status status;
+    struct alsamm_channel_info place;
+    long result;
+    void *at;
+
+    switch (byte(in) % 11) {
+    case 0: alsamm_get_abilities(fd, &abilities); break;
+    case 1: alsamm_pcm_op(fd, (enum alsamm_op)flags, (long)number(in), &result); break;
+    case 2: alsamm_get_status(fd, &status); break;
+    case 3: alsamm_get_delay(fd, &result); break;
+    case 4: alsamm_get_channel_info(fd, (unsigned int)flags, &place); break;
+    case 5: alsamm_transfer(fd, flags & 1, world->samples, byte(in), &result); break;
+    case 6: fast_sync_ptr(fd, flags, &now); break;
+    case 7: if (alsamm_map_page(fd, (enum alsamm_page)flags, &at) == 0) alsamm_unmap_page(at); break;
+    case 8: sim_sw_params(fd, &sw); break;
+    case 9: sim_hw_params(fd, &setup); break;
+    default: sim_close(fd); break; /* of a side too, behind its back */
     }
 }
 
-static int make_card(struct world *world, struct bytes *in)
+static void rest(struct world *world, struct side *side, struct bytes *in)
 {
-    struct sim_config config = {
-        .name = "fuzz", .clock = SIM_CLOCK_MANUAL, .speed = 1, .rate_min = 1, .rate_max = 1 << 20, .channels_min = 1,
-        .channels_max = CHANNELS, .formats = ~0ULL, .accesses = 0x1f, .period_bytes_min = 1, .period_bytes_max = 1 << 20,
-        .buffer_bytes_min = 1, .buffer_bytes_max = 1 << 20, .periods_min = 1, .periods_max = 1 << 16, .record = 1};
-    unsigned int flags = byte(in), more = byte(in);
+    struct array array;
+    Py_ssize_t dimensions[4], strides[4];
+    struct alsamm_abilities abilities;
+    struct alsamm_told told = {.first = (unsigned long)number(in)};
 
-    config.pause = flags & 1;
-    config.resume = flags >> 1 & 1;
-    config.no_rewinds = flags >> 2 & 1;
-    config.refuse_status = flags >> 3 & 1;
-    config.refuse_control = flags >> 4 & 1;
-    config.separate_channels = flags >> 5 & 1;
-    config.no_interrupts = flags >> 6 & 1;
-    config.granularity = more & 1 ? 1 : (unsigned long)number(in) & LONG_MAX;
-    config.delay = more & 2 ? (long)number(in) & INT_MAX : 0;
-    config.boundary = more & 4 ? (unsigned long)number(in) : 0;
-    config.dma_bytes = more & 8 ? (unsigned long)number(in) : 0;
-    if (more & 16)
-        config.speed = (double)number(in) / 64;
-    if (more & 32) {
-        config.channels_max = (unsigned int)number(in);
-        config.buffer_bytes_max = config.period_bytes_max = (unsigned int)number(in);
-        config.rate_count = (unsigned int)number(in);
-        config.rate_max = UINT_MAX;
+    switch (byte(in) % 8) {
+    case 0: any_fd(world, in); break;
+    case 1: reserve(side, in); break;
+    case 2:
+    case 3: wait_a_little(world, side, in); break;
+    case 4:
+        fast_interruptions(&side->ring, &told);
+        MUST(told.first >= told.end || told.end - told.first <= ALSAMM_INTERRUPTIONS);
+        break;
+    case 5:
+        alsamm_get_abilities(side->fd, &abilities);
+        fast_avail_min(&side->ring.pages);
+        if (byte(in) > 200)
+            sim_hw_free(side->fd);
+        break;
+    case 6:
+        if (side->mapped && make_array(world, side, in, &array, dimensions, strides)) {
+            fast_read_array(&side->ring, (uintptr_t)&array);
+            after_move(&side->ring);
+        }
+        break;
+    default:
+        fast_ring_advance((unsigned long)number(in), (unsigned long)number(in), (unsigned long)number(in));
+        fast_ring_avail(byte(in) & 1, (unsigned long)number(in), (unsigned long)number(in), (unsigned long)number(in),
+                        (unsigned long)number(in) & LONG_MAX);
+        break;
     }
-    return sim_card_new(&config, &world->card);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct bytes in = {data, data + size};
-    struct world world = {.samples = malloc(BYTES)};
+    struct sim_config config = make_config(&in);
+    struct world world = {.samples = malloc(BYTES), .auto_clock = config.clock == SIM_CLOCK_AUTO};
 
     MUST(world.samples);
     memset(world.samples, 0x33, BYTES);
     for (int i = 0; i < 2; i++)
         world.sides[i] = (struct side){.fd = -1, .ring = {.pages = {.fd = -1}}};
-    if (make_card(&world, &in) == 0) {
+    if (sim_card_new(&config, &world.card) == 0) {
         while (in.at < in.end) {
             unsigned int what = byte(&in);
             struct side *side = &world.sides[what >> 7];
 
             switch (what % 8) {
-            case 0: open_side(&world, (int)(what >> 7), &in); break;
+            case 0: open_side(side, world.card, (int)(what >> 7), &in); break;
             case 1:
             case 2: move(&world, side, &in); break;
             case 3: pointers(side, &in); break;
             case 4:
-            case 5: drive(&world, &in); break;
+            case 5: drive(world.card, world.sides[0].fd >= 0 || world.sides[1].fd >= 0, world.samples, &in); break;
             case 6: act(&world, side, &in); break;
-            default: if (byte(&in) > 200) close_side(side); break;
+            default: if (byte(&in) > 200) close_side(side); else rest(&world, side, &in); break;
             }
         }
         close_side(&world.sides[0]);

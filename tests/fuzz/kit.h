@@ -8,7 +8,7 @@
 #include <string.h>
 #include <Python.h>
 
-#include "direct.h"
+#include "shim.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

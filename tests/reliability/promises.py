@@ -82,8 +82,10 @@ RUNS = {
     "faults-suspend": "As faults, of a system that goes to sleep and wakes.",
     "faults-6.12": "As faults, on kernel 6.12.",
     "faults-arm64": "As faults, on arm64, where no page is mapped.",
-    "fuzz": "Inputs that nobody thought of, at each edge of the C code, under AddressSanitizer and UBSan. *edges*: "
-    "branches of the C code that were reached, not counted for api; *found*: what broke it.",
+    "fuzz": "Inputs that nobody thought of, at each edge of the C code, under AddressSanitizer and UBSan. *entry "
+    "points*: what Python calls with an argument, and what alsa-lib calls back; the run fails where no target comes to "
+    "one, but for those that are excused, with a reason. *edges*: branches of the C code that were reached, not told "
+    "by api; *found*: what broke it, a hang too.",
     "lifetimes": "A life opens something on a software card, uses it a little and ends in one of many ways. Before "
     "and after all of them is what the process has: descriptors, maps, threads, Python's blocks, resident memory.",
     "model": "Random operations on software cards and on a model of the kernel's rules; whatever can be seen must be "

@@ -182,3 +182,38 @@ def test_of_one_frame_any_stride_is_as_good(ring: Opener, stride: int) -> None:
     assert out.write(frame) == 1
     assert out.channel(0)[0] == 3
     assert out.channel(1)[0] == 4
+
+
+def _ends(code: str) -> str:
+    """What a process of its own prints, for it went on for ever."""
+    code = "import alsamm, numpy as np\nfrom alsamm import sim\nfrom alsamm._c import lib\n" + code
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=20, check=True).stdout
+
+
+@pytest.mark.parametrize(("config", "then"), [("granularity=1024", "pass"), ("delay=0", "card.freeze()")])
+def test_alsa_libs_wait_ends_where_a_card_never_gets_on(config: str, then: str) -> None:
+    """Its own poll sleeps by a descriptor that an auto card kept readable, so that it asked why, for ever."""
+    said = _ends(f"""
+with sim.Card("still", clock="auto", {config}) as card, alsamm.PCM(card.device, "capture") as pcm:
+    pcm.setup(format="S16_LE", channels=1, period_size=64, buffer_size=128)
+    assert lib.snd_pcm_start(pcm.handle) == 0
+    {then}
+    print(lib.snd_pcm_wait(pcm.handle, 20))
+""")
+    assert said.strip() == "0"
+
+
+def test_a_capture_committed_beyond_what_was_captured_goes_on_at_once() -> None:
+    """As if it were late by all the boundary, a card without rewinds was caught up with in 2^55 steps of a ring."""
+    said = _ends("""
+with sim.Card("ahead", no_rewinds=True, refuse_control=True) as card, alsamm.PCM(card.device, "capture") as pcm:
+    pcm.setup(format="S16_LE", channels=2, period_size=32, buffer_size=128)
+    with alsamm.MmapCapture(pcm) as ring:
+        ring.start()
+        ring.control.appl_ptr = 1
+        try:
+            ring.fill(np.zeros((16, 2), "i2"), 0.1, recover=True)
+        except TimeoutError:
+            print(ring.state.name, ring.xruns)
+""")
+    assert said.strip() == "RUNNING 1"
