@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal
 
 from alsamm import errors
-from alsamm.stream.callback_loop import AnyStream, Asked, Loop, NativeLoop, PythonLoop, patience_of
+from alsamm.stream.callback_loop import AnyStream, Asked, Loop, NativeLoop, PythonLoop, ends_soon
 from alsamm.stream.capture import capture
 from alsamm.stream.duplex import duplex
 from alsamm.stream.native import is_native
@@ -204,7 +204,7 @@ class Stream:
     def _wait_for_callback(self, how: Asked) -> None:
         """As long as what was written is played, but not for a callback that does not return."""
         loop = self._loop
-        while not loop.wait(patience_of(loop.stream)):
+        while not ends_soon(loop):
             if loop.calling or how is Asked.ABORT:
                 raise TimeoutError(
                     f"Stream of {self._device}: its callback does not return; the device stays open until then"
@@ -258,7 +258,7 @@ def _end_forgotten(loop: Loop, device: str) -> None:
     active = loop.active
     loop.ask(Asked.ABORT, close=True)
     if not loop.is_mine:
-        if not loop.wait(patience_of(loop.stream)):
+        if not ends_soon(loop):
             # Nobody can end a callback that sleeps, or waits for what never comes; the interpreter is not to wait too.
             # Its thread is a daemon. Should it return after all, it closes the stream.
             _log.error("Stream of %s: its callback does not return; its thread is left behind", device)

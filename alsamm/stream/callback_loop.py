@@ -19,7 +19,7 @@ from alsamm.stream.held import HeldPair
 from alsamm.stream.native import NativeThread
 from alsamm.stream.playback import PlaybackStream
 
-__all__ = ["AnyStream", "Asked", "Loop", "NativeLoop", "PythonLoop", "patience_of"]
+__all__ = ["AnyStream", "Asked", "Loop", "NativeLoop", "PythonLoop", "ends_soon"]
 
 AnyStream = PlaybackStream | CaptureStream | DuplexStream
 
@@ -83,9 +83,14 @@ def sides_of(stream: AnyStream) -> tuple[PlaybackStream | None, CaptureStream | 
     return (stream, None) if isinstance(stream, PlaybackStream) else (None, stream)
 
 
-def patience_of(stream: AnyStream) -> float:
-    """Seconds in which a callback that keeps up returns: a buffer's time and a second."""
-    return max(side.buffer_size / side.rate for side in sides_of(stream) if side is not None) + 1
+def ends_soon(loop: Loop) -> bool:
+    """Whether it ends while a callback that keeps up would return: in a buffer's time and a second.
+
+    Waited for in tenths: a process that was stopped, or a system that slept, for longer than that loses only one.
+    """
+    sides = [side for side in sides_of(loop.stream) if side is not None]
+    patience = max(side.buffer_size / side.rate for side in sides) + 1
+    return any(loop.wait(patience / 10) for _ in range(10))
 
 
 def finish(stream: AnyStream, how: Asked) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import errno
 import os
 import selectors
+import signal
 import subprocess
 import sys
 import tempfile
@@ -356,3 +357,31 @@ def test_a_child_that_was_forked_from_within_a_call_hears_that_it_is_closed() ->
                     os._exit(1)
             ring._ring.in_use = 0
             assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_a_process_that_stood_still_does_not_take_its_callback_for_one_that_hangs() -> None:
+    """Stopped, or asleep with the system, for longer than a callback is waited for (while draining, aloop)."""
+    code = (
+        "import time, alsamm\n"
+        "from alsamm import sim\n"
+        "def fill(outdata, frames, at, status):\n"
+        "    print('in', flush=True)\n"
+        "    time.sleep(0.5)\n"
+        "    busy = time.monotonic() + 0.1\n"
+        "    while time.monotonic() < busy: pass\n"
+        "with sim.Card('still', clock='realtime') as card:\n"
+        "    stream = alsamm.Stream(fill, card.device, channels=2, period_size=480, buffer_size=960)\n"
+        "    stream.start()\n"
+        "    time.sleep(0.1)\n"
+        "    stream.abort()\n"
+        "    stream.close()\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"in\n"
+        time.sleep(0.3)  # it waits for the callback by now
+        process.send_signal(signal.SIGSTOP)
+        time.sleep(1.5)
+        process.send_signal(signal.SIGCONT)
+        _, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (0, b"")
