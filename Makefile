@@ -104,7 +104,7 @@ SOAK_ALOOP ?= 1800
 
 model: $(VENV)/.lab
 	$(BIN)/python -m tests.model --steps $(STEPS)
-	$(LAB) --devices aloop,dummy --timeout 3600 --shell-command 'ALSAMM_MODEL_STEPS=2000 "$$LAB_PYTHON" -m pytest tests/kernel/test_model.py --devices="$$LAB_DEVICES" -q -p no:cacheprovider'
+	$(COUNTED) --devices aloop,dummy --timeout 3600 --shell-command 'ALSAMM_MODEL_STEPS=2000 "$$LAB_PYTHON" -m pytest tests/kernel/test_model.py --devices="$$LAB_DEVICES" -q -p no:cacheprovider'
 
 soak: soak-software soak-aloop
 
