@@ -27,7 +27,8 @@ LEFT_OUT = {
 }
 
 SMOKE = ("tests/unit/test_ring.py", "tests/unit/test_sim_card.py", "tests/unit/test_sim_states.py",
-         "tests/unit/test_sim_mapping.py", "tests/unit/test_block_io.py", "tests/unit/test_edges_found.py")  # fmt: skip
+         "tests/unit/test_sim_mapping.py", "tests/unit/test_sim_registry.py", "tests/unit/test_block_io.py",
+         "tests/unit/test_edges_found.py")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -96,8 +97,8 @@ TOOLS = {
             # What has threads: the realtime card's, native callbacks, Status beside a writer, close beside a wait.
             tests=(
                 "tests/contract", "tests/unit/test_native_thread.py", "tests/unit/test_callback.py",
-                "tests/unit/test_sim_time.py", "tests/unit/test_sim_poll.py", "tests/unit/test_clock.py",
-                "tests/unit/test_streams.py",
+                "tests/unit/test_sim_time.py", "tests/unit/test_sim_poll.py", "tests/unit/test_sim_registry.py",
+                "tests/unit/test_clock.py", "tests/unit/test_streams.py",
             ),
             symbol="__tsan_func_entry",
         ),
