@@ -99,10 +99,10 @@ int sim_any_descriptor(const struct sim_pcm *pcm) /* but the card's own */
     if (!directory && (errno == EMFILE || errno == ENFILE || errno == ENOMEM))
         return 1; /* nobody can tell now */
     while (directory && !found && (entry = readdir(directory)) != NULL) {
-        int fd = atoi(entry->d_name);
         struct stat file;
-        found = entry->d_name[0] != '.' && fd != pcm->memfd && fd != dirfd(directory) && fstat(fd, &file) == 0 &&
-                file.st_ino == pcm->inode && file.st_dev == pcm->device;
+        found = entry->d_name[0] != '.' && atoi(entry->d_name) != pcm->memfd &&
+                fstatat(dirfd(directory), entry->d_name, &file, 0) == 0 && file.st_ino == pcm->inode &&
+                file.st_dev == pcm->device;
     }
     if (directory)
         closedir(directory);

@@ -233,8 +233,8 @@ def live(dice: random.Random) -> tuple[str, str]:
     return kind.__name__, ""
 
 
-# However many lives there were. In 20,000, looked at after each thousand, malloc's bytes were never more than 7 KiB above
-# the first count, nor pages more than 60 KiB; blocks went up and down by 80, and no map came.
+# However many lives there were. In 20,000, looked at after each thousand, malloc's bytes were never more than 7 KiB
+# above the first count, nor pages more than 60 KiB; blocks were 70 to 100 fewer, and no map came.
 SLACK_HEAP = 32 << 10  # caches, and a thread's that has just ended
 SLACK_BYTES = 1 << 20  # of memory that malloc has free, and of stacks
 SLACK_MAPS = 2  # malloc takes its memory by mmap too

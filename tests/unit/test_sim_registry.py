@@ -5,6 +5,7 @@ AddressSanitizer sees a struct that goes too early, ThreadSanitizer who looks at
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import gc
 import itertools
@@ -15,7 +16,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 import pytest
@@ -216,56 +217,86 @@ def often() -> Iterator[None]:
     sys.setswitchinterval(before)
 
 
-class Numbers:
-    """The descriptors that are open, or were a moment ago."""
+def bare(fd: int, capture: bool = False) -> Raw:
+    """Of no card that it would hold."""
+    pcm = Raw.__new__(Raw)
+    pcm.fd, pcm.capture, pcm._maps = fd, capture, []
+    return pcm
 
-    def __init__(self) -> None:
-        self.fds = [0] * MAKERS
+
+class Numbers:
+    """The descriptors of the makers' PCMs. Callers use their numbers, or with ``own`` a descriptor dup()ed from one."""
+
+    def __init__(self, own: bool) -> None:
+        self.own = own
+        self.fds = [-1] * MAKERS
+        self.lock = threading.Lock()
         self.ended = threading.Event()
         self.answers = Counter[str]()
         self.problems = list[BaseException]()
+
+    @contextlib.contextmanager
+    def one(self, dice: random.Random) -> Generator[int]:
+        """A descriptor that is open, or was a moment ago."""
+        if not self.own:
+            yield dice.choice(self.fds)
+            return
+        with self.lock:
+            fd = dice.choice(self.fds)
+            fd = os.dup(fd) if fd >= 0 else fd
+        try:
+            yield fd
+        finally:
+            if fd >= 0:
+                os.close(fd)
+
+    def tell(self, number: int, fd: int) -> None:
+        """Before it is closed, -1."""
+        with self.lock:
+            if self.own or fd >= 0:
+                self.fds[number] = fd
 
     def call(self, seed: int) -> None:
         """What threads do to a PCM that is not theirs."""
         dice = random.Random(seed)
         while not self.ended.is_set():
-            pcm = Raw.__new__(Raw)
-            pcm.fd, pcm.capture, pcm._maps = dice.choice(self.fds), False, []
-            what = dice.randrange(5)
-            if what == 0:
-                code = int(lib.alsamm_get_status(pcm.fd, ffi.new("struct alsamm_status *")))
-            elif what == 1:
-                code = pcm.poll(1)[0]
-            elif what == 2:
-                code = pcm.op(dice.choice(["prepare", "start", "drop", "hwsync"]))
-            elif what == 3:
-                code = pcm.op("link", dice.choice(self.fds))
-            else:
-                code = pcm.map_page(lib.ALSAMM_STATUS_PAGE)[0]
-                pcm.unmap()
+            with self.one(dice) as fd, self.one(dice) as other:
+                pcm, what = bare(fd), dice.randrange(5)
+                if what == 0:
+                    code = int(lib.alsamm_get_status(fd, ffi.new("struct alsamm_status *")))
+                elif what == 1:
+                    code = pcm.poll(1)[0]
+                elif what == 2:
+                    code = pcm.op(dice.choice(["prepare", "start", "drop", "hwsync"]))
+                elif what == 3:
+                    code = pcm.op("link", other)
+                else:
+                    code = pcm.map_page(lib.ALSAMM_STATUS_PAGE)[0]
+                    pcm.unmap()
             self.answers["ok" if code >= 0 else errno.errorcode[-code]] += 1
 
     def make(self, number: int) -> None:
         """What the others' PCMs are opened on, and go with, in any order."""
-        dice = random.Random(number)
+        dice, out = random.Random(number), ffi.new("int *")
         for _ in range(CARDS):
             card = card_of(clock=dice.choice(["manual", "realtime"]))
-            for _ in range(4):
-                pcm = Raw(card, capture=dice.random() < 0.3)
+            while not card.closed and dice.random() < 0.8:
+                capture = dice.random() < 0.3
+                if (code := lib.sim_open(card._handle, capture, out)) == -errno.EBUSY:
+                    continue  # by a caller's page or descriptor (rule C10)
+                assert code == 0
+                pcm = bare(out[0], capture)
                 pcm.configure()
-                self.fds[number] = pcm.fd
+                self.tell(number, pcm.fd)
                 time.sleep(dice.choice([0, 0, 1e-4, 1e-3]))
                 if dice.random() < 0.3:
                     card.unplug()
                     card.replug()
                 if dice.random() < 0.3:
                     card.close()
+                self.tell(number, -1)
                 lib.sim_close(pcm.fd)
-                if card.closed:
-                    break
-                while card.playback.is_open or card.capture.is_open:  # by a page that somebody maps (rule C10)
-                    time.sleep(0)
-            del card, pcm
+            del card
 
     def guard(self, work: Callable[[int], None], number: int) -> None:
         try:
@@ -276,9 +307,10 @@ class Numbers:
 
 
 @pytest.mark.usefixtures("often")
-def test_calls_beside_opening_and_closing() -> None:
-    """By the number, as it was a moment ago: each gets an answer, of its PCM or that there is none."""
-    shared = Numbers()
+@pytest.mark.parametrize("own", [False, True], ids=["number", "own"])
+def test_calls_beside_opening_and_closing(own: bool) -> None:
+    """Each gets an answer, of its PCM or that there is none."""
+    shared = Numbers(own)
     callers = [threading.Thread(target=shared.guard, args=(shared.call, n)) for n in range(CALLERS)]
     makers = [threading.Thread(target=shared.guard, args=(shared.make, n)) for n in range(MAKERS)]
     for thread in (*makers, *callers):
