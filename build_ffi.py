@@ -40,6 +40,7 @@ SOURCES = (
     "sim_mapping.c",
     "sim_params.c",
     "sim_plugin.c",
+    "sim_registry.c",
     "sim_stream.c",
     "sim_transfer.c",
     "sim_wait.c",

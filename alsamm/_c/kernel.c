@@ -29,8 +29,11 @@ static int pcm_ioctl(int fd, unsigned long request, void *argument)
 {
     struct sim_pcm *sim = sim_find(fd);
 
-    if (sim)
-        return sim_ioctl(sim, fd, request, argument);
+    if (sim) {
+        int error = sim_ioctl(sim, fd, request, argument);
+        sim_put(sim);
+        return error;
+    }
     return ioctl(fd, request, argument) < 0 ? -errno : 0;
 }
 
@@ -200,8 +203,11 @@ int alsamm_poll(int fd, int events, int timeout_ms, int *revents)
     struct pollfd item = {.fd = fd, .events = (short)events};
     int ready;
 
-    if (sim)
-        return sim_poll(sim, events, timeout_ms, revents);
+    if (sim) {
+        ready = sim_poll(sim, events, timeout_ms, revents);
+        sim_put(sim);
+        return ready;
+    }
     ready = poll(&item, 1, timeout_ms);
     *revents = item.revents;
     return ready < 0 ? -errno : ready;

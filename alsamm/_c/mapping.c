@@ -18,14 +18,16 @@ size_t alsamm_page_size(void)
 /* MAP_SHARED always: MAP_PRIVATE succeeds and then every write goes to a private copy (rule C6). */
 static int map(int fd, long long offset, size_t length, int prot, void *at, void **out)
 {
-    struct sim_pcm *sim = sim_find(fd);
+    struct sim_pcm *sim;
     void *address;
 
     *out = NULL;
     if (offset < 0 || (long long)(off_t)offset != offset || length == 0)
         return -EINVAL;
+    sim = sim_find(fd);
     if (sim) {
         int error = sim_mmap(sim, fd, offset, length, prot, at, out);
+        sim_put(sim);
         if (error < 0)
             return error;
     } else {

@@ -82,6 +82,7 @@ struct sim_sw_setup {
 
 int sim_card_new(const struct sim_config *config, struct sim_card **out);
 int sim_card_close(struct sim_card *card);
+void sim_card_free(struct sim_card *card);
 int sim_advance(struct sim_card *card, unsigned long long frames);
 int sim_next_interrupt(struct sim_card *card, unsigned long *out);
 int sim_time_of(struct sim_card *card, long long *out);

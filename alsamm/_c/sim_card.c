@@ -39,6 +39,7 @@ int sim_card_new(const struct sim_config *config, struct sim_card **out)
     card->speed = config->speed;
     card->tape.fd = card->feed_fd = -1;
     card->generation = atomic_load(&sim_generation);
+    card->references = 1;
     error = card->scratch ? sim_thread_start(card) : -ENOMEM;
     if (error < 0) {
         free(card->scratch);
@@ -49,14 +50,7 @@ int sim_card_new(const struct sim_config *config, struct sim_card **out)
     return 0;
 }
 
-static void close_fd(int *fd)
-{
-    if (*fd >= 0)
-        close(*fd);
-    *fd = -1;
-}
-
-/* What clients hold goes on answering, as an unplugged card. The struct itself stays for ever (sim_device.h). */
+/* What clients hold goes on answering, as an unplugged card. */
 int sim_card_close(struct sim_card *card)
 {
     if (sim_enter(card) < 0)
@@ -75,10 +69,17 @@ int sim_card_close(struct sim_card *card)
     sim_lock(card);
     free(card->scratch);
     card->scratch = NULL;
-    close_fd(&card->tape.fd);
-    close_fd(&card->feed_fd);
+    sim_close_fd(&card->tape.fd);
+    sim_close_fd(&card->feed_fd);
     sim_unlock(card);
     return 0;
+}
+
+/* Its maker's last call, of all that has `card`: snd_card_free_when_closed. */
+void sim_card_free(struct sim_card *card)
+{
+    sim_card_close(card);
+    sim_card_put(card);
 }
 
 const struct sim_config *sim_config_of(const struct sim_pcm *pcm)
@@ -153,7 +154,7 @@ void sim_tape_restart(struct sim_pcm *pcm)
     if (tape->fd < 0)
         tape->fd = memfd_create("alsamm-played", MFD_CLOEXEC);
     if (tape->fd >= 0 && ftruncate(tape->fd, 0) < 0)
-        close_fd(&tape->fd);
+        sim_close_fd(&tape->fd);
     tape->format = pcm->format;
     tape->channels = pcm->channels;
     tape->rate = pcm->rate;

@@ -28,15 +28,16 @@
 struct sim_pcm {
     /* set at open, never changed */
     struct sim_card *card;
-    struct sim_pcm *next;           /* in the registry, newest first */
     dev_t device;
     ino_t inode;
     int capture;
 
+    atomic_int references;          /* sim_registry.c */
+    atomic_int over;                /* gone for ever: its place in the registry is too, once no descriptor belongs to it */
+    struct sim_pcm *next;           /* in the registry, newest first; under its lock */
     int memfd;                      /* the card's own descriptor; -1: this PCM is gone for ever */
     int client_fd, event_fd;        /* alsa-lib's; -1 when the PCM was opened without it */
     int event_set;
-    int findable;                   /* some descriptor may still belong to it */
     int closing;                    /* closed by its opener, kept by mappings or dup()ed fds (rule C10) */
     int shutdown;                   /* unplugged (rule A6) */
     atomic_int mmap_count, page_maps;
@@ -81,6 +82,7 @@ struct sim_pcm {
 struct sim_card {
     pthread_mutex_t lock;
     unsigned int generation;        /* of the process that made it: sim_enter */
+    atomic_int references;          /* sim_registry.c */
     struct sim_config config;
     int closed, unplugged, powered_off, frozen, linked, loop;
     int busy[2];
@@ -121,6 +123,13 @@ static inline int sim_enter(struct sim_card *card)
         return -ENODEV;
     sim_lock(card);
     return 0;
+}
+
+static inline void sim_close_fd(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
 }
 
 static inline size_t sim_page_size(void) { return (size_t)sysconf(_SC_PAGESIZE); }
@@ -218,6 +227,14 @@ int sim_do_hw_refine(struct sim_pcm *pcm, struct snd_pcm_hw_params *params);
 int sim_do_hw_free(struct sim_pcm *pcm);
 int sim_do_sw_params(struct sim_pcm *pcm, struct snd_pcm_sw_params *params);
 int sim_do_channel_info(struct sim_pcm *pcm, struct snd_pcm_channel_info *info);
+
+/* sim_registry.c; no lock is needed */
+void sim_card_get(struct sim_card *card);
+void sim_card_put(struct sim_card *card);
+void sim_get(struct sim_pcm *pcm); /* by who has a reference, or the lock of a card that has; let go of by sim_put */
+void sim_enter_registry(struct sim_pcm *pcm);
+int sim_any_descriptor(const struct sim_pcm *pcm);
+void sim_sweep_registry(void);
 
 /* sim_file.c */
 void sim_finish(struct sim_pcm *pcm, int state);

@@ -12,9 +12,10 @@ struct sim_config;
 /* NULL: not a software card's fd; one relaxed load when no PCM of a software card is open. Else found by the memfd's
  * device and inode, so that a dup()ed fd is found and a reused fd number is not.
  *
- * What it returns stays valid for ever: the structs of PCMs and cards are never freed nor reused (their descriptors,
- * mappings and threads are), so a caller needs no reference and a PCM that is gone answers ENODEV, as an unplugged one. */
+ * What it returns is the caller's until sim_put, as fdget and fdput: a PCM that is closed meanwhile answers ENODEV, as an
+ * unplugged one, and its struct goes with the last who holds it (sim_registry.c). */
 struct sim_pcm *sim_find(int fd);
+void sim_put(struct sim_pcm *pcm);
 
 int sim_ioctl(struct sim_pcm *pcm, int fd, unsigned long request, void *argument);
 int sim_poll(struct sim_pcm *pcm, int events, int timeout_ms, int *revents);
@@ -30,8 +31,8 @@ enum sim_call {
 };
 int sim_call(struct sim_pcm *pcm, int fd, enum sim_call call, void *argument);
 int sim_hw_ptr(struct sim_pcm *pcm, int fd, unsigned long *out); /* after HWSYNC; -EPIPE in an xrun */
-int sim_open_pcm(struct sim_card *card, int capture, struct sim_pcm **pcm, int *fd, int *event_fd);
-int sim_close_pcm(struct sim_pcm *pcm); /* fd and event_fd are closed with it */
+int sim_open_pcm(struct sim_card *card, int capture, struct sim_pcm **pcm, int *fd, int *event_fd); /* then sim_close_pcm */
+int sim_close_pcm(struct sim_pcm *pcm); /* and sim_put; fd and event_fd are closed with it */
 int sim_poll_event(struct sim_pcm *pcm, int *revents);
 const struct sim_config *sim_config_of(const struct sim_pcm *pcm);
 

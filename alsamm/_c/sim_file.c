@@ -1,6 +1,5 @@
 /* Descriptors of the software card: what the VFS does for a real one. */
 #define _GNU_SOURCE
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -11,38 +10,6 @@
 #include <unistd.h>
 
 #include "sim_core.h"
-
-/* ---- the registry: pushed to, never removed from, so that it is read without a lock ---- */
-
-enum { BUCKETS = 64 };
-static _Atomic(struct sim_pcm *) registry[BUCKETS];
-static atomic_int findable; /* PCMs that some descriptor may still belong to */
-
-static void enter(struct sim_pcm *pcm)
-{
-    _Atomic(struct sim_pcm *) *bucket = &registry[pcm->inode % BUCKETS];
-
-    pcm->next = atomic_load(bucket);
-    while (!atomic_compare_exchange_weak(bucket, &pcm->next, pcm))
-        ;
-    pcm->findable = 1;
-    atomic_fetch_add(&findable, 1);
-}
-
-struct sim_pcm *sim_find(int fd)
-{
-    struct stat file;
-    struct sim_pcm *pcm;
-
-    if (atomic_load_explicit(&findable, memory_order_relaxed) == 0 || fstat(fd, &file) < 0)
-        return NULL;
-    for (pcm = atomic_load(&registry[file.st_ino % BUCKETS]); pcm; pcm = pcm->next)
-        if (pcm->inode == file.st_ino && pcm->device == file.st_dev)
-            return pcm;
-    return NULL;
-}
-
-/* ---- open and release ---- */
 
 static int make_pages(struct sim_pcm *pcm)
 {
@@ -87,6 +54,7 @@ static struct sim_pcm *make_pcm(struct sim_card *card, int capture, int *error)
     if (!pcm)
         return NULL;
     pcm->card = card;
+    pcm->references = 1;
     pcm->capture = capture;
     pcm->client_fd = pcm->event_fd = -1;
     pcm->memfd = memfd_create("alsamm-sim", MFD_CLOEXEC);
@@ -98,6 +66,7 @@ static struct sim_pcm *make_pcm(struct sim_card *card, int capture, int *error)
     if (*error == 0) {
         pcm->device = file.st_dev;
         pcm->inode = file.st_ino;
+        sim_card_get(card);
         return pcm;
     }
     if (pcm->memfd >= 0)
@@ -106,33 +75,8 @@ static struct sim_pcm *make_pcm(struct sim_card *card, int capture, int *error)
     return NULL;
 }
 
-static int any_descriptor(const struct sim_pcm *pcm) /* but the card's own */
-{
-    DIR *directory = opendir("/proc/self/fd");
-    struct dirent *entry;
-    int found = 0;
-
-    while (directory && !found && (entry = readdir(directory)) != NULL) {
-        int fd = atoi(entry->d_name);
-        struct stat file;
-        found = entry->d_name[0] != '.' && fd != pcm->memfd && fd != dirfd(directory) && fstat(fd, &file) == 0 &&
-                file.st_ino == pcm->inode && file.st_dev == pcm->device;
-    }
-    if (directory)
-        closedir(directory);
-    return found;
-}
-
-/* Once nobody can ask for it any more, sim_find need not look for it: real PCMs pay one load again. */
-static void hide_if_unheld(struct sim_pcm *pcm)
-{
-    if (pcm->findable && !any_descriptor(pcm)) {
-        pcm->findable = 0;
-        atomic_fetch_sub(&findable, 1);
-    }
-}
-
-/* The end of a substream's file: snd_pcm_release_substream. What clients still map stays readable to them. */
+/* The end of a substream's file: snd_pcm_release_substream. What clients still map stays readable to them. The card lets go
+ * of the struct, which may be gone then. */
 void sim_finish(struct sim_pcm *pcm, int state)
 {
     struct sim_card *card = pcm->card;
@@ -143,7 +87,6 @@ void sim_finish(struct sim_pcm *pcm, int state)
         sim_stop(pcm, SNDRV_PCM_STATE_SETUP);
     card->linked = 0;
     sim_set_state(pcm, state);
-    hide_if_unheld(pcm);
     munmap((void *)pcm->status, sim_page_size());
     munmap((void *)pcm->control, sim_page_size());
     if (pcm->data)
@@ -153,17 +96,19 @@ void sim_finish(struct sim_pcm *pcm, int state)
     pcm->data = NULL;
     close(pcm->memfd);
     pcm->memfd = -1;
-    if (card->pcm[pcm->capture] == pcm)
-        card->pcm[pcm->capture] = NULL;
+    card->pcm[pcm->capture] = NULL;
     sim_refresh_event(pcm);
     sim_wake(card);
+    atomic_store(&pcm->over, 1);
+    sim_sweep_registry();
+    sim_put(pcm);
 }
 
 /* Rule C10: mappings and dup()ed descriptors keep the substream open after its opener closed it. */
 void sim_try_release(struct sim_pcm *pcm)
 {
     if (pcm->memfd >= 0 && pcm->closing && atomic_load(&pcm->mmap_count) + atomic_load(&pcm->page_maps) == 0 &&
-        !any_descriptor(pcm))
+        !sim_any_descriptor(pcm))
         sim_finish(pcm, SNDRV_PCM_STATE_OPEN);
 }
 
@@ -176,19 +121,13 @@ static int may_open(struct sim_card *card, int capture)
     return card->pcm[capture] || card->busy[capture] ? -EBUSY : 0;
 }
 
-static void close_fd(int *fd)
-{
-    if (*fd >= 0)
-        close(*fd);
-    *fd = -1;
-}
-
 int sim_open_pcm(struct sim_card *card, int capture, struct sim_pcm **out, int *fd, int *event_fd)
 {
     struct sim_pcm *pcm = NULL;
     int error;
 
     capture = capture != 0;
+    sim_sweep_registry();
     error = sim_enter(card);
     if (error < 0)
         return error;
@@ -200,12 +139,14 @@ int sim_open_pcm(struct sim_card *card, int capture, struct sim_pcm **out, int *
         if (event_fd)
             *event_fd = pcm->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         card->pcm[capture] = pcm;
-        enter(pcm);
+        sim_get(pcm);
+        sim_enter_registry(pcm);
         if (*fd < 0 || (event_fd && *event_fd < 0)) {
             error = *fd < 0 ? *fd : -errno;
-            close_fd(&pcm->client_fd);
-            close_fd(&pcm->event_fd);
+            sim_close_fd(&pcm->client_fd);
+            sim_close_fd(&pcm->event_fd);
             sim_finish(pcm, SNDRV_PCM_STATE_OPEN);
+            sim_put(pcm);
         } else {
             sim_refresh_event(pcm);
             *out = pcm;
@@ -219,22 +160,26 @@ int sim_close_pcm(struct sim_pcm *pcm)
 {
     int error = sim_enter(pcm->card);
 
-    close_fd(&pcm->client_fd); /* a forked child's too */
-    close_fd(&pcm->event_fd);
-    if (error < 0)
-        return 0;
-    pcm->closing = 1;
-    if (pcm->memfd < 0)
-        hide_if_unheld(pcm);
-    sim_try_release(pcm);
-    sim_unlock(pcm->card);
+    sim_close_fd(&pcm->client_fd); /* a forked child's too */
+    sim_close_fd(&pcm->event_fd);
+    if (error == 0) {
+        pcm->closing = 1;
+        sim_try_release(pcm);
+        sim_unlock(pcm->card);
+        sim_sweep_registry();
+    }
+    sim_put(pcm);
     return 0;
 }
 
 int sim_open(struct sim_card *card, int capture, int *fd)
 {
     struct sim_pcm *pcm;
-    return sim_open_pcm(card, capture, &pcm, fd, NULL);
+    int error = sim_open_pcm(card, capture, &pcm, fd, NULL);
+
+    if (error == 0)
+        sim_put(pcm);
+    return error;
 }
 
 int sim_close(int fd)

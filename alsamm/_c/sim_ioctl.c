@@ -137,17 +137,22 @@ static int shift(struct sim_pcm *pcm, snd_pcm_uframes_t *io, int back)
 static int link_with(struct sim_pcm *pcm, int fd)
 {
     struct sim_pcm *other = sim_find(fd);
+    int error = 0;
 
+    if (!other)
+        return -EBADFD;
     if (other == pcm)
-        return -EINVAL;
-    if (!other || other->card != pcm->card || other->memfd < 0) /* across cards the kernel can, this card cannot */
-        return -EBADFD;
-    if (pcm->state == SNDRV_PCM_STATE_OPEN || pcm->state != other->state)
-        return -EBADFD;
-    if (pcm->card->linked)
-        return -EALREADY;
-    pcm->card->linked = 1;
-    return 0;
+        error = -EINVAL;
+    else if (other->card != pcm->card || other->memfd < 0) /* across cards the kernel can, this card cannot */
+        error = -EBADFD;
+    else if (pcm->state == SNDRV_PCM_STATE_OPEN || pcm->state != other->state)
+        error = -EBADFD;
+    else if (pcm->card->linked)
+        error = -EALREADY;
+    else
+        pcm->card->linked = 1;
+    sim_put(other);
+    return error;
 }
 
 static int unlink_all(struct sim_pcm *pcm)

@@ -84,6 +84,7 @@ static int map(struct sim_pcm *pcm, int fd, long long offset, size_t length, int
     mappings_end = &made->next;
     atomic_fetch_add(&mappings_count, 1);
     atomic_fetch_add(data ? &pcm->mmap_count : &pcm->page_maps, 1);
+    sim_get(pcm);
     pthread_mutex_unlock(&mappings_lock);
     *out = address;
     return 0;
@@ -147,6 +148,7 @@ static void release_all(struct mapping *gone)
             sim_try_release(gone->pcm);
             sim_unlock(gone->pcm->card);
         }
+        sim_put(gone->pcm);
         free(gone);
         gone = next;
     }

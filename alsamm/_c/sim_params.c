@@ -256,12 +256,21 @@ static void set_interval(struct snd_pcm_hw_params *params, int number, unsigned 
     i->integer = 1;
 }
 
-int sim_hw_params(int fd, const struct sim_setup *setup)
+static int by_descriptor(int fd, unsigned long request, void *argument)
 {
     struct sim_pcm *pcm = sim_find(fd);
+    int error = pcm ? sim_ioctl(pcm, fd, request, argument) : -EINVAL;
+
+    if (pcm)
+        sim_put(pcm);
+    return error;
+}
+
+int sim_hw_params(int fd, const struct sim_setup *setup)
+{
     struct snd_pcm_hw_params params;
 
-    if (!pcm || setup->access < 0 || setup->access > 63 || setup->format < 0 || setup->format > 63 ||
+    if (setup->access < 0 || setup->access > 63 || setup->format < 0 || setup->format > 63 ||
         setup->period_size > UINT_MAX || setup->buffer_size > UINT_MAX) /* an interval's are unsigned int */
         return -EINVAL;
     memset(&params, 0, sizeof params);
@@ -273,23 +282,19 @@ int sim_hw_params(int fd, const struct sim_setup *setup)
     set_interval(&params, SNDRV_PCM_HW_PARAM_BUFFER_SIZE, setup->buffer_size);
     if (setup->no_period_wakeup)
         params.flags = SNDRV_PCM_HW_PARAMS_NO_PERIOD_WAKEUP;
-    return sim_ioctl(pcm, fd, SNDRV_PCM_IOCTL_HW_PARAMS, &params);
+    return by_descriptor(fd, SNDRV_PCM_IOCTL_HW_PARAMS, &params);
 }
 
 int sim_hw_free(int fd)
 {
-    struct sim_pcm *pcm = sim_find(fd);
-    return pcm ? sim_ioctl(pcm, fd, SNDRV_PCM_IOCTL_HW_FREE, NULL) : -EINVAL;
+    return by_descriptor(fd, SNDRV_PCM_IOCTL_HW_FREE, NULL);
 }
 
 int sim_sw_params(int fd, struct sim_sw_setup *setup)
 {
-    struct sim_pcm *pcm = sim_find(fd);
     struct snd_pcm_sw_params params;
     int error;
 
-    if (!pcm)
-        return -EINVAL;
     memset(&params, 0, sizeof params);
     params.proto = SNDRV_PCM_VERSION;
     params.tstamp_mode = setup->tstamp_mode;
@@ -299,7 +304,7 @@ int sim_sw_params(int fd, struct sim_sw_setup *setup)
     params.stop_threshold = setup->stop_threshold;
     params.silence_threshold = setup->silence_threshold;
     params.silence_size = setup->silence_size;
-    error = sim_ioctl(pcm, fd, SNDRV_PCM_IOCTL_SW_PARAMS, &params);
+    error = by_descriptor(fd, SNDRV_PCM_IOCTL_SW_PARAMS, &params);
     setup->boundary = params.boundary;
     return error;
 }

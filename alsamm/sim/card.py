@@ -141,7 +141,7 @@ class Card:
         out = ffi.new("struct sim_card **")
         check(lib.sim_card_new(config, out), "sim_card_new", name)
         self._name = name
-        self._handle: CData = out[0]
+        self._handle: CData = ffi.gc(out[0], lib.sim_card_free)
         self._close = weakref.finalize(self, lib.sim_card_close, self._handle)
         self._close.atexit = False  # as a real card, it outlives who plays on it
         self._wav: str | os.PathLike[str] | None = None

@@ -193,7 +193,8 @@ static int stream(void)
     printf("%lu %d\n", boundary, wrapped);
     close_stream(&out);
     close_stream(&in);
-    return sim_card_close(card);
+    sim_card_free(card);
+    return 0;
 }
 
 int main(int count, char **arguments)

@@ -281,7 +281,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         }
         close_side(&world.sides[0]);
         close_side(&world.sides[1]);
-        sim_card_close(world.card);
+        sim_card_free(world.card);
     }
     free(world.samples);
     return 0;

@@ -87,7 +87,8 @@ RUNS = {
     "one, but for those that are excused, with a reason. *edges*: branches of the C code that were reached, not told "
     "by api; *found*: what broke it, a hang too.",
     "lifetimes": "A life opens something on a software card, uses it a little and ends in one of many ways. Before "
-    "and after all of them is what the process has: descriptors, maps, threads, Python's blocks, resident memory.",
+    "and after all of them is what the process has: descriptors, maps, threads, Python's blocks, "
+    "what malloc has given out (*heap_bytes*), resident memory.",
     "model": "Random operations on software cards and on a model of the kernel's rules; whatever can be seen must be "
     "the same on both after each. *operation*: how often each was made; *state*: after how many steps a stream was "
     "in it.",

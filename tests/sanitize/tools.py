@@ -27,7 +27,8 @@ LEFT_OUT = {
 }
 
 SMOKE = ("tests/unit/test_ring.py", "tests/unit/test_sim_card.py", "tests/unit/test_sim_states.py",
-         "tests/unit/test_sim_mapping.py", "tests/unit/test_block_io.py", "tests/unit/test_edges_found.py")  # fmt: skip
+         "tests/unit/test_sim_mapping.py", "tests/unit/test_sim_registry.py", "tests/unit/test_block_io.py",
+         "tests/unit/test_edges_found.py")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,9 @@ TOOLS = {
                 "tests/contract", "tests/unit/test_native_thread.py", "tests/unit/test_callback.py",
                 "tests/unit/test_sim_time.py", "tests/unit/test_sim_poll.py", "tests/unit/test_clock.py",
                 "tests/unit/test_streams.py",
+                # Not "number": a call by the number of a descriptor that is closed meanwhile is a race to it, as meant.
+                "tests/unit/test_sim_registry.py::test_calls_beside_opening_and_closing[own]",
+                "tests/unit/test_sim_registry.py::test_a_call_that_sleeps_in_a_pcm_that_goes_gets_enodev",
             ),
             symbol="__tsan_func_entry",
         ),

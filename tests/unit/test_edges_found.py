@@ -110,7 +110,7 @@ def test_cards_that_cannot_be(values: dict[str, int]) -> None:
     out = ffi.new("struct sim_card **")
     assert lib.sim_card_new(config_of(**values), out) == EINVAL
     assert lib.sim_card_new(config_of(), out) == 0
-    lib.sim_card_close(out[0])
+    lib.sim_card_free(out[0])
 
 
 def test_pointers_from_elsewhere_are_late_and_no_more(ring: Opener) -> None:

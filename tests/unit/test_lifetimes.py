@@ -21,7 +21,7 @@ PIECES = ("pcm", "ring", "status", "control", "view")
 
 
 def test_lives_leave_nothing() -> None:
-    """The same as ``make lifetimes``, which has 10,000."""
+    """The same as ``make lifetimes``, which has 10,000. A hundred bytes a life are too many."""
     _, _, ends = lives(400, seed=7)
     assert len(ends) > 20, "there are many ways to end"
 
