@@ -86,6 +86,8 @@ static inline long long monotonic_ns(void)
     return NS(now);
 }
 
+long long direct_now(int fd); /* kernel.c: of CLOCK_MONOTONIC, or of a software card that has a time of its own */
+
 static inline int both_mapped(const struct alsamm_pages *pages)
 {
     return pages->status && pages->control;

@@ -7,6 +7,7 @@
 #include <time.h>
 #include <sound/asound.h>
 
+#include "direct.h"
 #include "moves.h"
 #include "sim_device.h"
 #include "shim.h"
@@ -195,6 +196,18 @@ int alsamm_transfer(int fd, int capture, void *frames_memory, unsigned long fram
 
     *result = transfer.result;
     return error;
+}
+
+long long direct_now(int fd)
+{
+    struct sim_pcm *sim = sim_find(fd);
+    long long now = monotonic_ns();
+
+    if (sim) {
+        sim_now(sim, &now);
+        sim_put(sim);
+    }
+    return now;
 }
 
 int alsamm_poll(int fd, int events, int timeout_ms, int *revents)

@@ -140,7 +140,7 @@ static long long time_of(struct alsamm_ring *ring, const struct alsamm_snapshot 
  * for that is the ring's owner's. */
 int fast_place(struct alsamm_ring *ring, struct alsamm_place *out)
 {
-    long long asked = monotonic_ns();
+    long long asked = direct_now(ring->pages.fd);
     struct alsamm_anchor anchor;
     struct alsamm_snapshot now = {.state = 0};
     int changing = read_anchor(ring, &anchor);

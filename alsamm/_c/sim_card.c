@@ -129,6 +129,11 @@ int sim_time_of(struct sim_card *card, long long *out)
     return 0;
 }
 
+void sim_now(struct sim_pcm *pcm, long long *ns)
+{
+    sim_time_of(pcm->card, ns);
+}
+
 int sim_set_speed(struct sim_card *card, double speed)
 {
     int error = sim_speed_can_be(speed) ? sim_enter(card) : -EINVAL;

@@ -20,6 +20,7 @@ void sim_put(struct sim_pcm *pcm);
 int sim_ioctl(struct sim_pcm *pcm, int fd, unsigned long request, void *argument);
 int sim_poll(struct sim_pcm *pcm, int events, int timeout_ms, int *revents);
 int sim_mmap(struct sim_pcm *pcm, int fd, long long offset, size_t length, int prot, void *at, void **out);
+void sim_now(struct sim_pcm *pcm, long long *ns); /* the card's CLOCK_MONOTONIC; unchanged in a forked child */
 /* munmap of anything, or with blank memory put in its place; mappings of a card are counted off with it */
 int sim_munmap(void *address, size_t length, int blank);
 

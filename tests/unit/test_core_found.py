@@ -152,6 +152,17 @@ def test_the_time_of_a_stream_that_goes_on_after_a_pause_does_not_go_back() -> N
     assert going_on.time_ns >= paused.time_ns
 
 
+def test_a_card_whose_time_is_simulated_stands_still_in_that_time() -> None:
+    """It was told to be there in the machine's, milliseconds ahead, and its clock was learned to be wrong."""
+    with sim.Card("own", clock="auto") as card, alsamm.playback(card.device) as out:
+        time.sleep(0.01)
+        assert out.time() == (0, card.time_ns)
+        for _ in range(50):
+            out.write(np.zeros((1200, 2), "i2"))
+            out.time()
+        assert abs(out.clock.ppm) < 0.01
+
+
 # ---- who takes another array in between ----
 
 
