@@ -121,7 +121,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     """Keep the table of what happened; a guest that has slept can only say it."""
     if not faultkit.ROWS:
         return
-    command = "make faults" if config.getoption("--all-faults") else "make lab-faults FIGURES=--figures"
+    whole = config.getoption("--all-faults") or config.getoption("--each-fault")
+    command = "make faults" if whole else "make lab-faults FIGURES=--figures"
     path = figures.keep(str(config.getoption("--table")), command, {"cases": len(faultkit.ROWS)}, faultkit.ROWS)
     if os.environ.get("LAB_SLEEPS"):
         terminalreporter.write_line(f"lab: figures {path.name} {json.dumps(json.loads(path.read_text()))}")
