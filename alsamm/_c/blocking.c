@@ -112,6 +112,8 @@ static int look_until_movable(struct loop *loop, struct view *now, unsigned long
     }
 }
 
+enum { MOST_SKIPPED = 1 << 22 }; /* a second or two of calls; hours of sound */
+
 /* Rule D4: a card that knows no rewinds takes no step of more than the ring. */
 static int skip_to(struct alsamm_ring *ring, unsigned long from, unsigned long to)
 {
@@ -145,7 +147,8 @@ static int after_overrun(struct loop *loop)
         return 0; /* the next look finds it, and counts it */
     what = (struct alsamm_interruption){.time_ns = now.tstamp_ns, .frame = direct_frame(ring, now.appl_ptr),
                                         .lost = ring_avail(1, now.hw_ptr, now.appl_ptr, ring->buffer_size, ring->boundary)};
-    if (what.lost > ring->boundary / 2) /* appl_ptr is ahead of hw_ptr, which nothing forbids (rule D4): there is no way back */
+    /* An appl_ptr ahead of hw_ptr, which nothing forbids (rule D4), or behind by more rings than can be skipped one by one. */
+    if (what.lost > ring->boundary - ring->buffer_size || what.lost / ring->buffer_size > MOST_SKIPPED)
         return direct_op(ring, ALSAMM_XRUN);
     what.resumed = what.frame + (long long)what.lost;
     direct_unanchor(ring);
