@@ -1,9 +1,9 @@
 /* Put before every source of a wheel (-include), which then also runs on a glibc as old as 2.27.
  *
- * glibc 2.32 to 2.34 moved these functions from libpthread to libc, and fstat out of line. They do what they did, but
- * under a new version, and where that is missing the loader refuses the module. fcntl64 came with 2.28, and is fcntl where
- * long has 64 bits. The old names stand beside the new ones in every glibc since. -D_GNU_SOURCE= has to come with it, for
- * headers are read here before a source can say so. */
+ * glibc 2.32 to 2.34 moved these functions from libpthread to libc, and fstat and fstatat out of line. They do what they
+ * did, but under a new version, and where that is missing the loader refuses the module. fcntl64 came with 2.28, and is
+ * fcntl where long has 64 bits. The old names stand beside the new ones in every glibc since. -D_GNU_SOURCE= has to come
+ * with it, for headers are read here before a source can say so. */
 #ifndef ALSAMM_GLIBC_H
 #define ALSAMM_GLIBC_H
 
@@ -28,6 +28,8 @@ __asm__(".symver pthread_setname_np, pthread_setname_np@GLIBC_2.17");
 #endif
 
 int __fxstat(int version, int fd, struct stat *file);
+int __fxstatat(int version, int folder, const char *name, struct stat *file, int flags);
 #define fstat(fd, file) __fxstat(ALSAMM_STAT_VERSION, fd, file)
+#define fstatat(folder, name, file, flags) __fxstatat(ALSAMM_STAT_VERSION, folder, name, file, flags)
 
 #endif

@@ -106,7 +106,7 @@ int alsamm_native_start(struct alsamm_native *native)
     pthread_t thread;
     int error = 0;
 
-    if (native->joinable)
+    if (__atomic_load_n(&native->joinable, __ATOMIC_ACQUIRE))
         return -EBUSY;
     if (!native->callback || (!native->playback && !native->capture))
         return -EINVAL;
@@ -159,7 +159,7 @@ int alsamm_native_join(struct alsamm_native *native, int timeout_ms)
     struct pollfd ended = {.fd = native->ended_fd, .events = POLLIN};
     int ready;
 
-    if (!native->joinable)
+    if (!__atomic_load_n(&native->joinable, __ATOMIC_ACQUIRE))
         return 0;
     if (native->pid != (int)getpid())
         return -ECHILD;

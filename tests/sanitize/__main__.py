@@ -35,7 +35,7 @@ def find_planted(tool: Tool, tree: Path, log: Path) -> None:
 def run_tests(tool: Tool, tree: Path, log: Path, tests: tuple[str, ...]) -> tuple[int, int]:
     """pytest's code and how many cases passed. What fails is run once more, for here everything takes longer."""
     empty(log)
-    ignored = [f"--deselect={case}" for case in LEFT_OUT]
+    ignored = [f"--deselect={case}" for case in (*LEFT_OUT, *tool.left_out)]
     command = [*tool.command(log), "-m", "pytest", "-q", "-p", "tests.sanitize.watch", *ignored, *tests]
     code, passed = run_pytest(command, tree, tool.environment(tree, log))
     if code == 1:
