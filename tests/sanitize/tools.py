@@ -97,7 +97,7 @@ TOOLS = {
             preload=("libtsan.so",),
             options={"TSAN_OPTIONS": "log_path={log}/tsan:exitcode=0:history_size=4:die_after_fork=0"},
             left_out={
-                "tests/unit/test_sim_registry.py::test_calls_beside_opening_and_closing[number]": "closes in a call's back",
+                "tests/unit/test_sim_registry.py::test_calls_beside_opening_and_closing[number]": "means that race",
                 "tests/unit/test_faults.py": "closes descriptors in a stream's back, which is a race to them",
                 "tests/unit/test_faults_found.py": "likewise",
                 "tests/unit/test_threads.py::test_two_threads_on_one_ring_lose_frames_and_nothing_else": "a misuse",
