@@ -122,7 +122,7 @@ lab: lab-timed lab-counted
 lab-timed: lab-6.1
 
 # One processor, and time that counts its instructions (tests/kernel/README.md).
-COUNTED := nice -n 19 $(LAB) --icount
+COUNTED := nice -n 5 $(LAB) --icount
 lab-counted: lab-more lab-6.12 lab-arm64 lab-busy lab-faults
 
 # What the kernel grants a thread is asked here, for root may raise limits there.
