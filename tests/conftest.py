@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import signal
-from collections.abc import Generator
 
 import pytest
 
@@ -16,17 +15,6 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 def pytest_addoption(parser: pytest.Parser) -> None:
     """The devices: software cards by default, the lab's real ones in its guests."""
     parser.addoption("--devices", default="", help="the devices to hold the contract against (comma-separated)")
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
-    """A case that interrupts itself, and too late, fails; it does not end all the others of pytest-xdist's as well."""
-    try:
-        return (yield)
-    except KeyboardInterrupt:
-        if hasattr(pyfuncitem.config, "workerinput"):
-            pytest.fail("a KeyboardInterrupt came when nothing waited for it")
-        raise
 
 
 @pytest.hookimpl(tryfirst=True)
