@@ -182,12 +182,14 @@ class NativeThread:
 def _end(native: Any, rings: list[MmapPlayback | MmapCapture], *used: object) -> None:
     """A NativeThread died, or the interpreter ends, before it was joined."""
     lib.fast_native_stop(native)
-    end = time.monotonic() + max((ring.buffer_size / ring.geometry.rate for ring in rings), default=0.0) + 1
-    while lib.alsamm_native_join(native, _COME_BACK) in {-errno.ETIMEDOUT, -errno.EINTR}:
-        if time.monotonic() >= end:
-            break
-    else:
-        return
+    patience = max((ring.buffer_size / ring.geometry.rate for ring in rings), default=0.0) + 1
+    left = round(patience * 1000 / _COME_BACK)
+    while left:  # so many waits, not so much time: a process that was stopped, or slept with the system, loses one
+        code = lib.alsamm_native_join(native, _COME_BACK)
+        if code == -errno.ETIMEDOUT:
+            left -= 1
+        elif code != -errno.EINTR:
+            return
     # Nobody can end a C function that does not return. If it does one day the thread looks at all this once more, even
     # while the interpreter ends: so nothing of it may ever be freed, nor unmapped by what runs at exit.
     ctypes.pythonapi.Py_IncRef(ctypes.py_object((native, rings, used)))
