@@ -359,22 +359,45 @@ def test_a_child_that_was_forked_from_within_a_call_hears_that_it_is_closed() ->
             assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
-def test_a_process_that_stood_still_does_not_take_its_callback_for_one_that_hangs() -> None:
+_STOOD_STILL = {
+    "Stream": """
+    def fill(outdata, frames, at, status):
+        print("in", flush=True)
+        time.sleep(0.5)
+        busy = time.monotonic() + 0.1
+        while time.monotonic() < busy: pass
+    stream = alsamm.Stream(fill, card.device, channels=2, period_size=480, buffer_size=960)
+    stream.start()
+    time.sleep(0.1)
+    stream.abort()
+    stream.close()
+""",
+    "a forgotten NativeThread": """
+    pcm = alsamm.PCM(card.device, "playback")
+    pcm.setup(channels=2, period_size=480, buffer_size=960)
+    with alsamm.MmapPlayback(pcm) as ring:
+        gate = np.ones(2, np.int64)
+        thread = NativeThread(machine_code().through_gate, playback=ring, user=gate)
+        thread.start()
+        print("in", flush=True)
+        opener = threading.Timer(0.6, lambda: (time.sleep(0.1), gate.__setitem__(0, 0)))
+        opener.start()
+        del thread
+    pcm.close()
+""",
+}
+
+
+@pytest.mark.parametrize("code", _STOOD_STILL.values(), ids=_STOOD_STILL)
+def test_a_process_that_stood_still_does_not_take_its_callback_for_one_that_hangs(code: str) -> None:
     """Stopped, or asleep with the system, for longer than a callback is waited for (while draining, aloop)."""
     code = (
-        "import time, alsamm\n"
+        "import threading, time, alsamm, numpy as np\n"
         "from alsamm import sim\n"
-        "def fill(outdata, frames, at, status):\n"
-        "    print('in', flush=True)\n"
-        "    time.sleep(0.5)\n"
-        "    busy = time.monotonic() + 0.1\n"
-        "    while time.monotonic() < busy: pass\n"
-        "with sim.Card('still', clock='realtime') as card:\n"
-        "    stream = alsamm.Stream(fill, card.device, channels=2, period_size=480, buffer_size=960)\n"
-        "    stream.start()\n"
-        "    time.sleep(0.1)\n"
-        "    stream.abort()\n"
-        "    stream.close()\n"
+        "from alsamm.stream.native import NativeThread\n"
+        "from tests.kernel.faultroads import machine_code\n"
+        "machine_code()\n"
+        "with sim.Card('still', clock='realtime') as card:\n" + code
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
