@@ -114,13 +114,15 @@ static int look_until_movable(struct loop *loop, struct view *now, unsigned long
 
 enum { MOST_SKIPPED = 1 << 22 }; /* a second or two of calls; hours of sound */
 
-/* Rule D4: a card that knows no rewinds takes no step of more than the ring. */
+/* Rule D4: a card that knows no rewinds takes no step of more than the ring. -ERANGE, and nothing is done: too many of them. */
 static int skip_to(struct alsamm_ring *ring, unsigned long from, unsigned long to)
 {
     int error = direct_set_appl_ptr(ring, to);
 
     if (error != -EINVAL)
         return error;
+    if (ring_avail(1, to, from, ring->buffer_size, ring->boundary) / ring->buffer_size > MOST_SKIPPED)
+        return -ERANGE;
     do {
         unsigned long left = ring_avail(1, to, from, ring->buffer_size, ring->boundary);
 
@@ -147,15 +149,14 @@ static int after_overrun(struct loop *loop)
         return 0; /* the next look finds it, and counts it */
     what = (struct alsamm_interruption){.time_ns = now.tstamp_ns, .frame = direct_frame(ring, now.appl_ptr),
                                         .lost = ring_avail(1, now.hw_ptr, now.appl_ptr, ring->buffer_size, ring->boundary)};
-    /* An appl_ptr ahead of hw_ptr, which nothing forbids (rule D4), or behind by more rings than can be skipped one by one. */
-    if (what.lost > ring->boundary - ring->buffer_size || what.lost / ring->buffer_size > MOST_SKIPPED)
-        return direct_op(ring, ALSAMM_XRUN);
+    if (what.lost > ring->boundary - ring->buffer_size)
+        return direct_op(ring, ALSAMM_XRUN); /* appl_ptr is ahead of hw_ptr, which nothing forbids (rule D4) */
     what.resumed = what.frame + (long long)what.lost;
     direct_unanchor(ring);
     error = skip_to(ring, now.appl_ptr, now.hw_ptr);
     if (error < 0) {
         direct_anchor(ring, ring->anchor.frame, ring->anchor.pointer);
-        return error;
+        return error == -ERANGE ? direct_op(ring, ALSAMM_XRUN) : error;
     }
     direct_anchor(ring, what.resumed, now.hw_ptr);
     direct_interrupted(ring, &what);

@@ -94,3 +94,20 @@ def test_a_capture_that_cannot_rewind_skips_more_than_its_ring() -> None:
         ring.fill(np.empty(PERIOD, "i2"), recover=True)
         assert ring.lost == BUFFER + 100
         assert ring.frame == BUFFER + 100 + PERIOD
+
+
+@pytest.mark.parametrize(("shape", "stops"), [({}, 0), ({"no_rewinds": True, "refuse_control": True}, 1)])
+def test_a_capture_that_is_late_by_millions_of_rings(shape: dict[str, Any], stops: int) -> None:
+    """In one step where the card takes it; it was stopped and started. Where it takes a ring at a time it has to be."""
+    sizes: dict[str, Any] = {"period_bytes": (4, 64), "buffer_bytes": (8, 64), "record": False}
+    with sim.Card("late", **sizes, **shape) as card, alsamm.PCM(card.device, "capture") as pcm:
+        pcm.setup(format="S32_LE", channels=1, period_size=1, buffer_size=2)
+        sw = pcm.sw_params()
+        sw.stop_threshold = sw.boundary
+        pcm.configure(sw=sw)
+        with alsamm.MmapCapture(pcm) as ring:
+            ring.start()
+            card.advance(1 << 24)
+            with pytest.raises(TimeoutError):
+                ring.fill(np.empty(1, "i4"), 0.01, recover=True)
+            assert (ring.lost, ring.frame, card.capture.xruns) == (1 << 24, 1 << 24, stops)
