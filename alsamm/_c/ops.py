@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 
 from alsamm import errors
 from alsamm._c import check, failure, ffi, lib
@@ -60,7 +61,8 @@ class KernelOps:
 
     def hwsync(self) -> None:
         """Ask the card where it is and renew hw_ptr (SNDRV_PCM_IOCTL_HWSYNC). May itself find the xrun (rule D6)."""
-        self._op(lib.ALSAMM_HWSYNC, "SNDRV_PCM_IOCTL_HWSYNC")
+        with self._end_of_drain():
+            self._op(lib.ALSAMM_HWSYNC, "SNDRV_PCM_IOCTL_HWSYNC")
 
     def xrun(self) -> None:
         """Stop a running stream as by an xrun (SNDRV_PCM_IOCTL_XRUN)."""
@@ -77,8 +79,21 @@ class KernelOps:
     def delay(self) -> int:
         """Frames between what is written or read now and the speaker or microphone (SNDRV_PCM_IOCTL_DELAY, rule H5)."""
         out = ffi.new("long *")
-        check(lib.alsamm_get_delay(self._fd, out), "SNDRV_PCM_IOCTL_DELAY", self._label, self._failures)
+        with self._end_of_drain():
+            check(lib.alsamm_get_delay(self._fd, out), "SNDRV_PCM_IOCTL_DELAY", self._label, self._failures)
         return int(out[0])
+
+    @contextmanager
+    def _end_of_drain(self) -> Generator[None]:
+        """Whoever makes the kernel find that all is played gets EPIPE, as if it were an xrun (snd_pcm_update_state)."""
+        try:
+            yield
+        except errors.XrunError:
+            now = ffi.new("struct alsamm_snapshot *")
+            check(lib.fast_sync_ptr(self._fd, lib.ALSAMM_QUERY, now), "SNDRV_PCM_IOCTL_SYNC_PTR", self._label)
+            if now.state != lib.SND_PCM_STATE_SETUP:
+                raise
+            raise errors.StateError(f"{self._label}: drained to the end, and stopped") from None
 
     def _op(self, op: int, func: str, argument: int = 0) -> int:
         result = ffi.new("long *")

@@ -92,16 +92,6 @@ class KernelRoad(KernelOps):
             message = "nothing to play was written; start() needs frames, or a stop_threshold of boundary"
             raise errors.Underrun(errno.EPIPE, message, error.func, self._name) from None
 
-    def hwsync(self) -> None:
-        """See Road."""
-        with self._end_of_drain():
-            super().hwsync()
-
-    def delay(self) -> int:
-        """See Road."""
-        with self._end_of_drain():
-            return super().delay()
-
     def link(self, other: Road) -> None:
         """See Road."""
         if not isinstance(other, KernelRoad):
@@ -186,16 +176,6 @@ class KernelRoad(KernelOps):
             if now.state != State.DRAINING:
                 raise
             return now
-
-    @contextmanager
-    def _end_of_drain(self) -> Generator[None]:
-        """Whoever makes the kernel find that all is played gets EPIPE, as if it were an xrun (snd_pcm_update_state)."""
-        try:
-            yield
-        except errors.XrunError:
-            if self.state() != State.SETUP:
-                raise
-            raise errors.StateError(f"{self._name}: drained to the end, and stopped") from None
 
     def _avail_of(self, now: CData, geometry: Geometry) -> int:
         return lib.fast_ring_avail(

@@ -382,3 +382,24 @@ def test_the_end_of_a_drain_is_no_xrun(opened: Open) -> None:
                 use(pcm)
             assert state(pcm) is State.SETUP
             pcm.close()
+
+
+def test_the_end_of_a_drain_is_no_xrun_for_the_ring_either(opened: Open) -> None:
+    """Its hwsync, delay and snapshot raised Underrun."""
+    with sim.Card("quiet", clock="manual", interrupts=False) as silent:
+        uses: list[Callable[[alsamm.MmapPlayback], object]] = [
+            alsamm.MmapPlayback.hwsync,
+            alsamm.MmapPlayback.delay,
+            lambda ring: ring.snapshot(hwsync=True),
+        ]
+        for use in uses:
+            pcm = opened(silent.device, "playback")
+            setup(pcm, access="MMAP_INTERLEAVED")
+            with alsamm.MmapPlayback(pcm) as ring:
+                ring.write(ones(512))
+                with pytest.raises(TimeoutError):
+                    ring.drain(0)
+                silent.advance(2_048)
+                with pytest.raises(alsamm.StateError, match="drained to the end"):
+                    use(ring)
+            pcm.close()
