@@ -153,6 +153,7 @@ class Course:
     def __init__(self, place: Place, road: str, direction: str = "playback", *, recover: bool = True) -> None:
         self.place, self.name, self.direction = place, road, direction
         self.road: Road = ROADS[road](place.pcm(direction), direction, recover=recover)
+        self._xruns_before = self._xruns_of_card()
         self.error: BaseException | None = None
         self.ended_at = 0.0
         self.ended = threading.Event()
@@ -203,6 +204,20 @@ class Course:
         if self._thread.ident is not None:
             self._thread.join(PATIENCE)
             assert not self._thread.is_alive(), f"{self.name} hangs"
+
+    def _xruns_of_card(self) -> int:
+        """A software card's own account."""
+        card = self.place.software
+        return 0 if card is None else getattr(card, self.direction).xruns
+
+    def check_xruns(self, times: int) -> None:
+        """So many were had and told. A software card may have more: a busy machine is as late as a case makes it."""
+        io = self.road.io
+        if self.place.software is None:
+            assert io.xruns == times
+        else:
+            assert io.xruns >= times
+            until(lambda: io.xruns == self._xruns_of_card() - self._xruns_before, "each of the card's xruns told", 5)
 
     def check_numbers(self) -> None:
         """Every frame has its number, lost or not: those that were moved, those that were lost, our silence."""
