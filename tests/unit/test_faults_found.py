@@ -296,7 +296,7 @@ def test_a_loop_that_was_stopped_for_longer_than_a_card_may_stand_still(card: si
             await out.write(np.zeros((4_800, 2), "<i2"))
             asyncio.get_running_loop().call_soon(setattr, selector, "for_seconds", 1.6)
             await out.write(np.zeros((9_600, 2), "<i2"))
-            assert out.stream.stats.xruns == 1
+            assert out.stream.stats.xruns == card.playback.xruns > 0
 
     loop = asyncio.SelectorEventLoop(selector)
     try:
@@ -317,7 +317,7 @@ def test_a_write_by_calls_that_was_stopped_for_as_long(monkeypatch: pytest.Monke
 
         monkeypatch.setattr(out.pcm, "wait", stopped)
         assert out.write(np.zeros((14_400, 2), "<i2")) == 14_400
-        assert out.stats.xruns == 1
+        assert out.stats.xruns == by_calls.playback.xruns > 0
 
 
 def test_cards_that_the_user_may_not_open_are_there() -> None:
