@@ -1,9 +1,10 @@
 """Whether the machine itself stood still: what a case about time needs to know before it blames what it tries.
 
-``pytest -p tests.witness``. A process that does nothing but sleep tells when it was woken late. A case that failed
-while it was is tried again, twice at most, and shown as RERUN, with how late; one that failed while it was not has
-failed. For a virtual machine that is taken off its processors for a tenth of a second lets a ring run dry that lasts
-so long, whoever serves it. Not for guests whose time counts instructions: there nobody is late.
+``pytest -p tests.witness``. A process that does nothing but sleep, on each processor, tells when it was woken late, for
+one may be taken away without the others. A case that failed while it was is tried again, twice at most, and shown as
+RERUN, with how late; one that failed while it was not has failed. For a virtual machine that is taken off its
+processors for a tenth of a second lets a ring run dry that lasts so long, whoever serves it. Not for guests whose time
+counts instructions: there nobody is late.
 
 pytest-rerunfailures would try a case again that ended the process, a crash of our C: that must fail, at once.
 """
@@ -26,13 +27,19 @@ _LATE = 0.01
 _TRIES = 3
 
 _SLEEPER = f"""
-import select, time
-while True:
-    due = time.monotonic() + {_LATE / 2}
-    if select.select([0], [], [], {_LATE / 2})[0]:
-        break  # whom it works for has ended
-    if (late := time.monotonic() - due) > {_LATE}:
-        print(time.monotonic(), late, flush=True)
+import os, sys, threading, time
+
+def watch(processor):
+    os.sched_setaffinity(0, {{processor}})
+    while True:
+        due = time.monotonic() + {_LATE / 2}
+        time.sleep({_LATE / 2})
+        if (late := time.monotonic() - due) > {_LATE}:
+            os.write(1, f"{{time.monotonic()}} {{late}}\\n".encode())
+
+for processor in os.sched_getaffinity(0):
+    threading.Thread(target=watch, args=[processor], daemon=True).start()
+sys.stdin.read()  # until whom it works for has ended
 """
 
 

@@ -176,6 +176,13 @@ def _die_with_parent() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
+def _apart() -> None:
+    """Ctrl-C is for us. Not a session of its own, to which Linux would give as much of the CPUs as to all of ours,
+    whatever the guest's ``nice`` (sched_autogroup, sched(7)): the tests beside it then waited for up to a second."""
+    os.setpgid(0, 0)
+    _die_with_parent()
+
+
 def _run_qemu(arguments: Sequence[str], task: Task) -> str:
     """Run QEMU to its end; what went wrong, or an empty text. Never leaves it running."""
     with (task.results / "qemu.log").open("wb") as errors:
@@ -186,8 +193,7 @@ def _run_qemu(arguments: Sequence[str], task: Task) -> str:
             stdin=None if task.interactive else subprocess.PIPE,
             stdout=None if task.interactive else subprocess.PIPE,
             stderr=errors,
-            preexec_fn=_die_with_parent,  # noqa: PLW1509 - there are no threads here
-            start_new_session=not task.interactive,
+            preexec_fn=_die_with_parent if task.interactive else _apart,  # noqa: PLW1509 - there are no threads here
         )
         try:
             if task.interactive:
