@@ -133,7 +133,11 @@ class PcmStream:
         self._road.xrun()
 
     def link(self, other: PcmStream) -> None:
-        """From here on prepare, start, stop and pause both at once (snd_pcm_link). An xrun of one stops both."""
+        """From here on prepare, start, stop and pause both at once (snd_pcm_link). An xrun of one stops both.
+
+        Of two rings only the one whose ``prepare`` is called numbers its frames on; the other's begin at its pointer,
+        which is 0 then, for it may have another owner. ``duplex`` keeps account of both.
+        """
         self._road.link(other._road)
 
     def unlink(self) -> None:
