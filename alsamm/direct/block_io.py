@@ -50,6 +50,7 @@ class BlockIO(KernelOps):
     """Its length."""
     _under_way = 0
     """Calls that work without the GIL just now."""
+    _closed: bool
 
     def _set_up(self, geometry: Geometry, dtype: object, *, dither: bool, capture: bool) -> None:
         """Which arrays the caller will hand over, and what is to be done to their samples."""
@@ -151,15 +152,17 @@ class BlockIO(KernelOps):
         """Call C that works without the GIL, so that close() of another thread knows of it."""
         self._under_way += 1
         try:
-            self._require_open()  # now: who closes looks whether somebody is in C only after it has said so
+            if self._closed:  # now: who closes looks whether somebody is in C only after it has said so
+                self._require_open()
             return call(*arguments)
         finally:
             self._under_way -= 1
-            if not self._under_way:
+            if self._closed and not self._under_way:
                 self._out_of_c()
 
     def _out_of_c(self) -> None:
-        """Nobody works without the GIL any more."""
+        """It is closed, and nobody works without the GIL any more."""
+        raise NotImplementedError
 
     def _pin(self, array: _Array) -> object:
         """What keeps the array's memory where it is while C works without the GIL: numpy resizes none that has one."""

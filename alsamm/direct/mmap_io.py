@@ -331,9 +331,8 @@ class MmapIO(TimelineIO):
         self._device.detach(self)
 
     def _out_of_c(self) -> None:
-        if self._closed:
-            self._let_go()
-            self._pages.close()
+        self._let_go()
+        self._pages.close()
 
     def __enter__(self) -> Self:
         return self
