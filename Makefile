@@ -92,6 +92,7 @@ fuzz: $(VENV)/.checkers
 # No card is needed. A missed target is told and fails nothing; BENCH="-k write" measures a part and writes no docs.
 bench: $(VENV)/.checkers
 	$(BIN)/python -m tests.bench $(BENCH)
+	$(BIN)/python -m docs.pictures
 
 # In the lab, in time that counts instructions. A missed target fails nothing.
 bench-kernel: $(VENV)/.lab
