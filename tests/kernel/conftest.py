@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.kernel import faultkit
-from tests.kernel.faultphases import pairs_for
+from tests.kernel.faultphases import PAIRS
 from tests.kernel.faultroads import ROADS
 from tests.reliability import figures
 
@@ -102,7 +102,7 @@ def _generate_faults(metafunc: pytest.Metafunc, wanted: list[str]) -> None:
         places = [place for place in places if place.name in shown.args]
     metafunc.parametrize("place", places, ids=[place.name for place in places])
     if "way" in metafunc.fixturenames:
-        metafunc.parametrize(("way", "phase"), pairs_for(metafunc.definition))
+        metafunc.parametrize(("way", "phase"), PAIRS)
     if "road" in metafunc.fixturenames:
         roads = metafunc.definition.get_closest_marker("roads")
         metafunc.parametrize("road", list(ROADS) if roads is None else roads.args)
