@@ -117,18 +117,19 @@ enum { MOST_SKIPPED = 1 << 22 }; /* a second or two of calls; hours of sound */
 /* Rule D4: a card that knows no rewinds takes no step of more than the ring. -ERANGE, and nothing is done: too many of them. */
 static int skip_to(struct alsamm_ring *ring, unsigned long from, unsigned long to)
 {
+    unsigned long left = ring_avail(1, to, from, ring->buffer_size, ring->boundary), step;
     int error = direct_set_appl_ptr(ring, to);
 
     if (error != -EINVAL)
         return error;
-    if (ring_avail(1, to, from, ring->buffer_size, ring->boundary) / ring->buffer_size > MOST_SKIPPED)
+    if (left / ring->buffer_size > MOST_SKIPPED)
         return -ERANGE;
     do {
-        unsigned long left = ring_avail(1, to, from, ring->buffer_size, ring->boundary);
-
-        from = ring_advance(from, left < ring->buffer_size ? left : ring->buffer_size, ring->boundary);
+        step = left < ring->buffer_size ? left : ring->buffer_size;
+        left -= step;
+        from = ring_advance(from, step, ring->boundary);
         error = direct_set_appl_ptr(ring, from);
-    } while (error == 0 && from != to);
+    } while (error == 0 && left > 0);
     return error;
 }
 

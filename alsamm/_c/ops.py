@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 
 from alsamm import errors
 from alsamm._c import check, failure, ffi, lib
@@ -61,8 +60,11 @@ class KernelOps:
 
     def hwsync(self) -> None:
         """Ask the card where it is and renew hw_ptr (SNDRV_PCM_IOCTL_HWSYNC). May itself find the xrun (rule D6)."""
-        with self._end_of_drain():
+        try:
             self._op(lib.ALSAMM_HWSYNC, "SNDRV_PCM_IOCTL_HWSYNC")
+        except errors.XrunError:
+            self._require_not_drained()
+            raise
 
     def xrun(self) -> None:
         """Stop a running stream as by an xrun (SNDRV_PCM_IOCTL_XRUN)."""
@@ -79,20 +81,20 @@ class KernelOps:
     def delay(self) -> int:
         """Frames between what is written or read now and the speaker or microphone (SNDRV_PCM_IOCTL_DELAY, rule H5)."""
         out = ffi.new("long *")
-        with self._end_of_drain():
+        try:
             check(lib.alsamm_get_delay(self._fd, out), "SNDRV_PCM_IOCTL_DELAY", self._label, self._failures)
+        except errors.XrunError:
+            self._require_not_drained()
+            raise
         return int(out[0])
 
-    @contextmanager
-    def _end_of_drain(self) -> Generator[None]:
+    def _require_not_drained(self) -> None:
         """Whoever makes the kernel find that all is played gets EPIPE, as if it were an xrun (snd_pcm_update_state)."""
-        try:
-            yield
-        except errors.XrunError:
-            now = ffi.new("struct alsamm_snapshot *")
-            check(lib.fast_sync_ptr(self._fd, lib.ALSAMM_QUERY, now), "SNDRV_PCM_IOCTL_SYNC_PTR", self._label)
-            if now.state != lib.SND_PCM_STATE_SETUP:
-                raise
+        now = ffi.new("struct alsamm_snapshot *")
+        check(
+            lib.fast_sync_ptr(self._fd, lib.ALSAMM_QUERY, now), "SNDRV_PCM_IOCTL_SYNC_PTR", self._label, self._failures
+        )
+        if now.state == lib.SND_PCM_STATE_SETUP:
             raise errors.StateError(f"{self._label}: drained to the end, and stopped") from None
 
     def _op(self, op: int, func: str, argument: int = 0) -> int:

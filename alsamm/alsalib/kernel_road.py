@@ -169,8 +169,10 @@ class KernelRoad(KernelOps):
     def _fresh(self) -> CData:
         """With the card's position of now. A capture that drains has no other than the one it stopped at (rule D6)."""
         try:
-            with self._end_of_drain():
-                return self._query(lib.ALSAMM_SYNC_HWSYNC)
+            return self._query(lib.ALSAMM_SYNC_HWSYNC)
+        except errors.XrunError:
+            self._require_not_drained()
+            raise
         except errors.StateError:
             now = self._query()
             if now.state != State.DRAINING:

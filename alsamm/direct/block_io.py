@@ -51,6 +51,7 @@ class BlockIO(KernelOps):
     _under_way = 0
     """Calls that work without the GIL just now."""
     _closed: bool
+    """``close`` was called: whoever comes out of C last tidies up."""
 
     def _set_up(self, geometry: Geometry, dtype: object, *, dither: bool, capture: bool) -> None:
         """Which arrays the caller will hand over, and what is to be done to their samples."""

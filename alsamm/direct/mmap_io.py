@@ -209,11 +209,11 @@ class MmapIO(TimelineIO):
 
         With ``hwsync`` the card is asked first, which raises in XRUN and SUSPENDED (rule D6).
         """
-        with self._end_of_drain():
-            try:
-                return SyncPtrStatus.call(self._fd, hwsync, None, None)
-            except errors.XrunError:  # which SyncPtrStatus, knowing no direction, cannot name
-                raise failure(-errno.EPIPE, "SNDRV_PCM_IOCTL_SYNC_PTR", self._label, self._failures) from None
+        try:
+            return SyncPtrStatus.call(self._fd, hwsync, None, None)
+        except errors.XrunError:  # which SyncPtrStatus, knowing no direction, cannot name
+            self._require_not_drained()
+            raise failure(-errno.EPIPE, "SNDRV_PCM_IOCTL_SYNC_PTR", self._label, self._failures) from None
 
     # ---- moving samples ----
 
