@@ -185,8 +185,9 @@ def _apart() -> None:
 
 def _run_qemu(arguments: Sequence[str], task: Task) -> str:
     """Run QEMU to its end; what went wrong, or an empty text. Never leaves it running."""
-    with (task.results / "qemu.log").open("wb") as errors:
-        qemu = subprocess.Popen(
+    with (
+        (task.results / "qemu.log").open("wb") as errors,
+        subprocess.Popen(
             arguments,
             cwd=task.results,
             # An open pipe that stays empty: at the end of its input QEMU would close the guest's channel.
@@ -194,7 +195,8 @@ def _run_qemu(arguments: Sequence[str], task: Task) -> str:
             stdout=None if task.interactive else subprocess.PIPE,
             stderr=errors,
             preexec_fn=_die_with_parent if task.interactive else _apart,  # noqa: PLW1509 - there are no threads here
-        )
+        ) as qemu,
+    ):
         try:
             if task.interactive:
                 _wait_with_terminal(qemu)
@@ -204,7 +206,6 @@ def _run_qemu(arguments: Sequence[str], task: Task) -> str:
         finally:
             if qemu.poll() is None:
                 qemu.kill()
-            qemu.wait()
     if status != 0:
         return f"QEMU ended with status {status}: {(task.results / 'qemu.log').read_text(errors='replace').strip()}"
     return ""
