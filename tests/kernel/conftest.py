@@ -9,21 +9,22 @@ import json
 import os
 import time
 import traceback
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.kernel import faultkit
-from tests.kernel.faultphases import PAIRS
+from tests.kernel.faultphases import pairs_for
 from tests.kernel.faultroads import ROADS
 from tests.reliability import figures
 
 Facts = dict[str, Any]
 _STATUS = pytest.StashKey[int]()
 _THIN = 7
-"""Of the faults' cases every so manieth is run without an option. No multiple of how many roads, phases or devices
-there are, so that in turn each of them meets some fault, and each fault some road."""
+"""Of each device's faults every so manieth is run without an option. No multiple of how many roads or phases there
+are, so that in turn each of them meets some fault, and each fault some road."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -102,7 +103,7 @@ def _generate_faults(metafunc: pytest.Metafunc, wanted: list[str]) -> None:
         places = [place for place in places if place.name in shown.args]
     metafunc.parametrize("place", places, ids=[place.name for place in places])
     if "way" in metafunc.fixturenames:
-        metafunc.parametrize(("way", "phase"), PAIRS)
+        metafunc.parametrize(("way", "phase"), pairs_for(metafunc.definition))
     if "road" in metafunc.fixturenames:
         roads = metafunc.definition.get_closest_marker("roads")
         metafunc.parametrize("road", list(ROADS) if roads is None else roads.args)
@@ -111,9 +112,15 @@ def _generate_faults(metafunc: pytest.Metafunc, wanted: list[str]) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """A case for which no device was left is no case here; pytest would show it as skipped."""
     empty = [item for item in items if any("empty parameter set" in str(mark) for mark in item.iter_markers("skip"))]
-    faults = [item for item in items if item not in empty and "place" in getattr(item, "fixturenames", ())]
     if not config.getoption("--all-faults") and not config.getoption("--each-fault"):
-        empty += [item for number, item in enumerate(faults) if number % _THIN]
+        met: Counter[str] = Counter()
+        for item in items:
+            if item not in empty and isinstance(item, pytest.Function) and "place" in item.fixturenames:
+                place = item.callspec.params["place"]
+                assert isinstance(place, faultkit.Place)
+                if met[place.name] % _THIN:
+                    empty.append(item)
+                met[place.name] += 1
     config.hook.pytest_deselected(items=empty)
     items[:] = [item for item in items if item not in empty]
 

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.kernel.faultkit import Course, until
 from tests.kernel.faultroads import HOLDING, ROADS
 
-__all__ = ["PAIRS", "begin"]
+__all__ = ["begin", "pairs_for"]
 
 PHASES = ("idle", "moving", "held", "waiting", "draining")
-PAIRS = [(road, phase) for road in ROADS for phase in PHASES if phase != "held" or road in HOLDING]
-"""Each road and what it can be found doing."""
+
+
+def pairs_for(case: pytest.Item) -> list[tuple[str, str]]:
+    """Each road and what it can be found doing; of the case's ``phases``, where it names some."""
+    marked = case.get_closest_marker("phases")
+    phases = PHASES if marked is None else marked.args
+    return [(road, phase) for road in ROADS for phase in phases if phase != "held" or road in HOLDING]
 
 
 def wait_and_move(made: Course) -> None:

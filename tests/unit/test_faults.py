@@ -8,7 +8,7 @@ import pytest
 
 from alsamm import sim
 from tests.kernel.faultkit import Place
-from tests.kernel.faultphases import PAIRS
+from tests.kernel.faultphases import pairs_for
 from tests.kernel.faultroads import ROADS
 from tests.kernel.test_faults_close import test_capture_closed_by_another_thread, test_closed_by_another_thread
 from tests.kernel.test_faults_process import (
@@ -47,7 +47,7 @@ HERE = ("mapped", "asyncio", "C callback")
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """As the lab's conftest.py, by the roads that differ most: the lab has them all."""
     if "way" in metafunc.fixturenames:
-        metafunc.parametrize(("way", "phase"), [pair for pair in PAIRS if pair[0] in HERE and pair[1] != "idle"])
+        metafunc.parametrize(("way", "phase"), [pair for pair in pairs_for(metafunc.definition) if pair[0] in HERE])
     if "road" in metafunc.fixturenames:
         marked = metafunc.definition.get_closest_marker("roads")
         roads = list(ROADS) if marked is None else marked.args
