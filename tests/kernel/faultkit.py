@@ -263,7 +263,10 @@ def course(place: Place, road: str, direction: str = "playback", *, recover: boo
     made.__dict__.pop("road")
     before.are_left()
     if place.is_there:
-        place.is_free()
+        try:
+            place.is_free()
+        except alsamm.DeviceNotFoundError:  # its driver is being unbound: the PCMs go first
+            until(lambda: not place.is_there, f"{place.card} is gone, as its PCMs are")
 
 
 def starve(made: Course, *, let_go: bool = True) -> float:
