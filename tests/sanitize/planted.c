@@ -7,6 +7,7 @@ long planted_undefined(int number);
 void planted_leak(void);
 long planted_race(void);
 int planted_uninitialised(void);
+int planted_unset(void);
 
 long planted_overflow(long index) /* 8 and more: past its end */
 {
@@ -45,6 +46,15 @@ int planted_uninitialised(void)
 {
     volatile int *memory = malloc(sizeof *memory);
     int value = memory && *memory ? 1 : 2;
+
+    free((void *)memory);
+    return value;
+}
+
+int planted_unset(void) /* a value that nothing here depends on, only who called */
+{
+    volatile int *memory = malloc(sizeof *memory);
+    int value = memory ? *memory : 1;
 
     free((void *)memory);
     return value;

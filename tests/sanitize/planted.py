@@ -27,6 +27,8 @@ def main(fault: str, library: str) -> None:
             thread.join()
     elif fault == "uninitialised":
         planted.planted_uninitialised()
+    elif fault == "unset":
+        abs(planted.planted_unset())
 
 
 if __name__ == "__main__":
