@@ -36,7 +36,7 @@ def handler() -> Iterator[list[float]]:
 def test_ctrl_c_is_answered(ring: Opener, handler: list[float], what: str, to: str) -> None:
     """Within 100 ms, also when the signal was handed to another thread and so did not end our sleep."""
     capture = what == "fill"
-    out = ring("capture" if capture else "playback", clock="realtime", buffer_size=512)
+    out = ring("capture" if capture else "playback", clock="realtime", buffer_size=4096)
     block = np.zeros((10_000, 2), "i2")
     if not capture:
         out.write(block)
@@ -72,7 +72,7 @@ def test_ctrl_c_is_answered(ring: Opener, handler: list[float], what: str, to: s
         idle.join()
     assert handler[0] - sent[0] < 0.1
     if what == "write_all":
-        assert out.frames_done == out.appl_ptr - 512
+        assert out.frames_done == out.appl_ptr - 4096
     if what == "fill":
         assert out.frames_done == out.appl_ptr
 
