@@ -172,6 +172,9 @@ class ModelRing(BaseRing):
         if s.state is State.XRUN:
             return
         lost, frame = s.avail, self.frame
+        if lost > s.traits.boundary - s.traits.buffer:  # appl_ptr is ahead, or as good as that where boundary is small
+            s.xrun()
+            return
         s.appl_ptr = s.hw_ptr  # where the card knows no rewinds in steps that it takes (rule D4)
         self.anchor = (frame + lost, s.appl_ptr)
         self.accounts.append(Account("xrun", frame, frame + lost, lost, 0))
