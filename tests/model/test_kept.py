@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 
 from tests.model.kernel import Traits
@@ -22,8 +24,7 @@ _SMALL = Traits(
     ],
 )
 def test_they_agree(plan: Plan, operations: list[Operation]) -> None:
-    session = Session(plan)
-    for operation in operations:
-        perform(session, operation)
-        session.compare()
-    session.close()
+    with contextlib.closing(Session(plan)) as session:
+        for operation in operations:
+            perform(session, operation)
+            session.compare()

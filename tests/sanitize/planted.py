@@ -28,7 +28,7 @@ def main(fault: str, library: str) -> None:
     elif fault == "uninitialised":
         planted.planted_uninitialised()
     elif fault == "unset":
-        abs(planted.planted_unset())
+        planted.planted_unset()  # ctypes looks at it, to make it an int
 
 
 if __name__ == "__main__":

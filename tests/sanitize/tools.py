@@ -20,7 +20,7 @@ LEFT_OUT = {
     "tests/unit/test_realtime_memory.py": "likewise",
     "tests/unit/test_gil.py": "times how long a call keeps the GIL",
     "tests/unit/test_whole_blocks.py": "a signal that must come within milliseconds",
-    "tests/unit/test_reliability.py": "compares a page with the figures that the tool before has just written",
+    "tests/unit/test_reliability.py::test_the_page_is_that_of_the_figures": "the tool before has just written others",
     "tests/unit/test_callback_found.py": _TIMED,
     "tests/unit/test_streams_found.py": _TIMED,
     "tests/unit/test_two_cards.py": _TIMED,

@@ -72,7 +72,7 @@ def test_ctrl_c_is_answered(ring: Opener, handler: list[float], what: str, to: s
         idle.join()
     assert handler[0] - sent[0] < 0.1
     if what == "write_all":
-        assert out.frames_done == out.appl_ptr - 4096
+        assert out.frames_done == out.appl_ptr - out.buffer_size
     if what == "fill":
         assert out.frames_done == out.appl_ptr
 
@@ -85,8 +85,8 @@ def test_a_wake_up_descriptor_that_was_set_hears_of_signals_too(ring: Opener, ha
     timer = threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGUSR1))
     try:
         out.write(np.zeros((512, 2), "i2"))
-        out.start()
         out.card.freeze()
+        out.start()
         timer.start()
         with pytest.raises(KeyboardInterrupt):
             out.write_all(np.zeros((1000, 2), "i2"), timeout=20)
