@@ -16,7 +16,7 @@ SOUND ?= /usr/share/sounds/alsa/Front_Center.wav
 WORKERS ?= 4 # more than cores: most cases wait
 C_SOURCES := $(wildcard alsamm/_c/*.c alsamm/_c/*.h alsamm/_c/*.cdef) build_ffi.py setup.py pyproject.toml
 
-.PHONY: demo test host check check-c docs peers unit memory wheel packages sanitize fuzz lifetimes parallel model soak \
+.PHONY: demo test host check check-c docs peers unit memory wheel packages sanitize fuzz lifetimes parallel stalls model soak \
 	soak-software soak-aloop faults faults-6.1 faults-suspend faults-6.12 faults-arm64 reliability reliability-page bench bench-kernel lab lab-timed lab-counted lab-6.1 lab-more lab-6.12 lab-arm64 lab-busy \
 	lab-faults clean
 
@@ -75,6 +75,11 @@ lifetimes: $(VENV)/.checkers
 # Cases that may run beside themselves, each in four threads at a time.
 parallel: $(VENV)/.checkers
 	$(BIN)/python -m pytest --parallel-threads=4 --iterations=50 tests/unit/test_parallel.py
+
+# The tests, stopped again and again for less than the witness sees, which may fail none.
+stalls: $(VENV)/.checkers
+	$(BIN)/python -m tests.stalls -n $(WORKERS) --dist worksteal -m "not alone"
+	$(BIN)/python -m tests.stalls -m alone
 
 # A taste of the next two: what moves samples and pointers, and seconds of fuzzing.
 memory: $(VENV)/.checkers
@@ -175,7 +180,7 @@ faults-arm64: $(VENV)/.lab
 	$(COUNTED) --arch arm64 --devices aloop,hda,usb $(ALL_FAULTS),--table=faults-arm64
 
 # One that fails does not cost the others the night.
-LONG_RUNS := lifetimes parallel fuzz model soak sanitize faults
+LONG_RUNS := lifetimes parallel stalls fuzz model soak sanitize faults
 
 reliability:
 	$(MAKE) --keep-going --jobs=1 $(LONG_RUNS) reliability-page

@@ -22,19 +22,19 @@ from typing import Any
 import pytest
 from _pytest.runner import runtestprotocol
 
-_LATE = 0.01
+LATE = 0.01
 """Seconds. A quarter of what the shortest of these cases' rings holds once a block was written."""
 _TRIES = 3
 
-_SLEEPER = f"""
+SLEEPER = f"""
 import os, sys, threading, time
 
 def watch(processor):
     os.sched_setaffinity(0, {{processor}})
     while True:
-        due = time.monotonic() + {_LATE / 2}
-        time.sleep({_LATE / 2})
-        if (late := time.monotonic() - due) > {_LATE}:
+        due = time.monotonic() + {LATE / 2}
+        time.sleep({LATE / 2})
+        if (late := time.monotonic() - due) > {LATE}:
             os.write(1, f"{{time.monotonic()}} {{late}}\\n".encode())
 
 for processor in os.sched_getaffinity(0):
@@ -46,7 +46,7 @@ sys.stdin.read()  # until whom it works for has ended
 class _Witness:
     def __init__(self) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-ISc", _SLEEPER], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            [sys.executable, "-ISc", SLEEPER], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
         assert self._process.stdout is not None
         self._fd = self._process.stdout.fileno()
@@ -55,7 +55,7 @@ class _Witness:
 
     def late_since(self, begun: float) -> float:
         """Seconds that the sleeper was late by, at most, since ``time.monotonic()`` was that."""
-        time.sleep(4 * _LATE)  # it may be as late as we were
+        time.sleep(4 * LATE)  # it may be as late as we were
         assert self._process.poll() is None, "the witness has ended"
         with contextlib.suppress(BlockingIOError):
             while said := os.read(self._fd, 1 << 16):
