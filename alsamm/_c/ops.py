@@ -6,7 +6,7 @@ import errno
 from collections.abc import Mapping
 
 from alsamm import errors
-from alsamm._c import check, failure, ffi, lib
+from alsamm._c import failure, ffi, lib
 from alsamm.checks import count_of
 
 __all__ = ["KernelOps"]
@@ -82,7 +82,7 @@ class KernelOps:
         """Frames between what is written or read now and the speaker or microphone (SNDRV_PCM_IOCTL_DELAY, rule H5)."""
         out = ffi.new("long *")
         try:
-            check(lib.alsamm_get_delay(self._fd, out), "SNDRV_PCM_IOCTL_DELAY", self._label, self._failures)
+            self._check(lib.alsamm_get_delay(self._fd, out), "SNDRV_PCM_IOCTL_DELAY")
         except errors.XrunError:
             self._require_not_drained()
             raise
@@ -91,9 +91,7 @@ class KernelOps:
     def _require_not_drained(self) -> None:
         """Whoever makes the kernel find that all is played gets EPIPE, as if it were an xrun (snd_pcm_update_state)."""
         now = ffi.new("struct alsamm_snapshot *")
-        check(
-            lib.fast_sync_ptr(self._fd, lib.ALSAMM_QUERY, now), "SNDRV_PCM_IOCTL_SYNC_PTR", self._label, self._failures
-        )
+        self._check(lib.fast_sync_ptr(self._fd, lib.ALSAMM_QUERY, now), "SNDRV_PCM_IOCTL_SYNC_PTR")
         if now.state == lib.SND_PCM_STATE_SETUP:
             raise errors.StateError(f"{self._label}: drained to the end, and stopped") from None
 
@@ -101,5 +99,16 @@ class KernelOps:
         result = ffi.new("long *")
         while (code := lib.alsamm_pcm_op(self._fd, op, argument, result)) == -errno.EINTR:
             pass  # the interpreter has run the signal handlers by now, and one that raises ends the loop
-        check(code, func, self._label, self._failures)
+        self._check(code, func)
         return int(result[0])
+
+    def _check(self, code: int, func: str) -> int:
+        """Give back a result that is none; raise what a negative one means."""
+        if code < 0:
+            raise self._failure(code, func)
+        return code
+
+    def _failure(self, code: int, func: str) -> errors.AlsaError:
+        """The exception for a negative result. Raises ClosedError where another thread has closed it meanwhile."""
+        self._fd  # noqa: B018 -- raises it
+        return failure(code, func, self._label, self._failures)

@@ -36,7 +36,8 @@ class AlsaRoad:
 
     def failure(self, code: int, func: str) -> errors.AlsaError:
         """See Road."""
-        if code == -errno.EIO and self.state() == State.OPEN:
+        state = self.state()  # raises ClosedError
+        if code == -errno.EIO and state == State.OPEN:
             code = -errno.EBADFD  # alsa-lib's word for a PCM that is not configured
         return failure(code, func, self._name, self._failures)
 

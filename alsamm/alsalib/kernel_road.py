@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from alsamm import errors
-from alsamm._c import FAILURES, check, failure, ffi, lib
+from alsamm._c import ffi, lib
 from alsamm._c.ops import KernelOps
 from alsamm.alsalib.road import Deadline, Road, capture_never_wakes, failures
 from alsamm.alsalib.status import PcmStatus
@@ -45,7 +45,7 @@ class KernelRoad(KernelOps):
 
     def failure(self, code: int, func: str) -> errors.AlsaError:
         """See Road."""
-        return failure(code, func, self._name, self._failures)
+        return self._failure(code, func)
 
     def state(self) -> State:
         """See Road. Once unplugged the kernel answers nothing but ENODEV (rule A6)."""
@@ -57,7 +57,7 @@ class KernelRoad(KernelOps):
     def status(self) -> PcmStatus:
         """See Road."""
         out = ffi.new("struct alsamm_status *")
-        check(lib.alsamm_get_status(self._fd, out), "SNDRV_PCM_IOCTL_STATUS", self._name, self._failures)
+        self._check(lib.alsamm_get_status(self._fd, out), "SNDRV_PCM_IOCTL_STATUS")
         return PcmStatus(
             state=State(out.state),
             trigger_tstamp_ns=out.trigger_tstamp_ns,
@@ -154,7 +154,7 @@ class KernelRoad(KernelOps):
     def avail_min(self, value: int) -> None:
         out = ffi.new("struct alsamm_snapshot *", {"avail_min": value})
         code = lib.fast_sync_ptr(self._fd, lib.ALSAMM_SYNC_GET_APPL, out)
-        check(code, "SNDRV_PCM_IOCTL_SYNC_PTR", self._name, self._failures)
+        self._check(code, "SNDRV_PCM_IOCTL_SYNC_PTR")
 
     @property
     def _playback(self) -> bool:
@@ -163,7 +163,7 @@ class KernelRoad(KernelOps):
     def _query(self, extra: int = 0) -> CData:
         out = ffi.new("struct alsamm_snapshot *")
         func = "SNDRV_PCM_IOCTL_SYNC_PTR" if not extra else "SNDRV_PCM_IOCTL_HWSYNC"
-        check(lib.fast_sync_ptr(self._fd, lib.ALSAMM_QUERY | extra, out), func, self._name, self._failures)
+        self._check(lib.fast_sync_ptr(self._fd, lib.ALSAMM_QUERY | extra, out), func)
         return out
 
     def _fresh(self) -> CData:
@@ -206,8 +206,8 @@ class KernelRoad(KernelOps):
         revents = ffi.new("int *")
         events = (lib.POLLOUT if self._playback else lib.POLLIN) | lib.POLLERR
         code = lib.alsamm_poll(self._fd, events, milliseconds, revents)
-        if code < 0 and code != -errno.EINTR:
-            raise failure(code, "poll", self._name, FAILURES)
+        if code != -errno.EINTR:
+            self._check(code, "poll")
 
     @contextmanager
     def _silence_behind(self, geometry: Geometry) -> Generator[None]:

@@ -104,7 +104,7 @@ class Road(Protocol):
         ...
 
     def failure(self, code: int, func: str) -> errors.AlsaError:
-        """The exception for a negative result of this PCM."""
+        """The exception for a negative result of this PCM. Raises ClosedError where it was closed meanwhile."""
         ...
 
 

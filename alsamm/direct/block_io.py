@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from alsamm import errors
-from alsamm._c import failure, ffi, lib
+from alsamm._c import ffi, lib
 from alsamm._c.ops import KernelOps
 from alsamm.checks import seconds_of
 from alsamm.conversion import conversion
@@ -169,15 +169,15 @@ class BlockIO(KernelOps):
         """What keeps the array's memory where it is while C works without the GIL: numpy resizes none that has one."""
         pin = weakref.ref(array)
         if not lib.fast_block_holds(self._ring):
+            self._require_open()  # close() lets go of it
             raise errors.ArgumentError("the array was changed by another thread while it was handed over")
         return pin
 
     def _check(self, code: int, func: str) -> int:
         """Give back a result that is none; raise what a negative one means."""
         if code < 0:
-            if code in {-errno.EBADF, -errno.EBADFD, -errno.EALREADY}:  # the last: of a parent's call, in its child
-                self._require_open()
             if code == -errno.EALREADY:
+                self._require_open()  # it may be of a parent's call, in its child
                 raise errors.StateError(
                     f"{self._label}: another thread uses this ring just now; it has one owner at a time"
                 )
@@ -185,7 +185,7 @@ class BlockIO(KernelOps):
                 raise errors.StateError(
                     f"{self._label}: a signal's handler, or another thread, used the ring meanwhile"
                 )
-            raise failure(code, func, self._label, self._failures)
+            raise self._failure(code, func)
         return code
 
     def _require_open(self) -> None:

@@ -109,7 +109,7 @@ class Mapping:
         memory = memoryview(ffi.buffer(self.memory, self.length))
         # Every view is made over this one array, so its life is the life of them all. numpy looks through a memoryview
         # that it is given as a buffer, except here, so this is also what makes a capture's views read-only for good.
-        self._bytes = np.frombuffer(memory if writable else memory.toreadonly(), "u1")
+        self._bytes: _Array | None = np.frombuffer(memory if writable else memory.toreadonly(), "u1")
         self._watch = weakref.ref(self._bytes)
         self.array = self._all_channels()
         """The whole ring: shape (buffer_size, channels), (…, 3) for packed samples, read-only for capture; None where
@@ -122,7 +122,9 @@ class Mapping:
         ):  # packed samples: an axis of bytes, which numpy adds only after strides are given
             dtype, extra = dtype.subdtype
             shape, strides = shape + extra, (*strides, 1)
-        view: _Array = np.ndarray(shape, dtype, self._bytes, offset=place, strides=strides)
+        if (memory := self._bytes) is None:
+            raise errors.ClosedError("the ring was unmapped by another thread")
+        view: _Array = np.ndarray(shape, dtype, memory, offset=place, strides=strides)
         return view
 
     def _all_channels(self) -> _Array | None:
@@ -141,7 +143,7 @@ class Mapping:
         """Let go of the card's memory. Views that are alive show zeros from here on, and so does who is in C yet."""
         self.array = None
         self.addresses = []
-        del self._bytes
+        self._bytes = None
         if in_use:
             lib.alsamm_blank(self.memory, self.length)
         elif self._watch() is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
@@ -14,12 +14,10 @@ from alsamm.checks import seconds_of
 from alsamm.direct.block_io import is_array, require_target, require_unmasked
 from alsamm.enums import Access, Direction, State
 from alsamm.samples import as_frames
-from alsamm.stream.call_timeline import NAP, CallTimeline
+from alsamm.stream.call_timeline import NAP, CallTimeline, closable
 from alsamm.stream.staging import Staging
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
-
     from numpy.typing import DTypeLike
 
     from alsamm.alsalib import PCM
@@ -124,6 +122,7 @@ class CallIO(CallTimeline):
 
     # ---- moving samples ----
 
+    @closable
     def avail(self) -> int:
         """Frames that can be written or read now, as the card says (snd_pcm_avail).
 
@@ -131,6 +130,7 @@ class CallIO(CallTimeline):
         """
         return max(0, self._pcm.avail())
 
+    @closable
     def wait(self, timeout: float | None = None) -> None:
         """Sleep until avail_min frames can be moved (snd_pcm_wait). ``timeout`` in seconds; None is a buffer and one.
 
@@ -141,8 +141,7 @@ class CallIO(CallTimeline):
         if self.avail() < self._avail_min:  # snd_pcm_wait's time may be over before it looks
             began = time.monotonic_ns()
             try:
-                with self._closable():
-                    self._pcm.wait(limit)
+                self._pcm.wait(limit)
             finally:
                 self._slept_since(began)
         if self.state is State.RUNNING:
@@ -188,6 +187,7 @@ class CallIO(CallTimeline):
         """A PREPARED stream has nothing to move: start it, or raise StateError."""
         raise NotImplementedError
 
+    @closable
     def _all(self, block: _Array, timeout: float | None, *, recover: bool) -> int:
         """Move every frame, waiting as long as the card moves, and no longer than the timeout."""
         limit = None if timeout is None else time.monotonic() + seconds_of(timeout)
@@ -195,9 +195,7 @@ class CallIO(CallTimeline):
         woken = recovered = False
         while True:
             try:
-                with self._closable():
-                    moved = self._move(block)
-                if moved:
+                if moved := self._move(block):
                     moved_at, recovered = time.monotonic(), False
                 if self._done == len(block):
                     return len(block)
@@ -234,16 +232,19 @@ class CallIO(CallTimeline):
             raise TimeoutError(f"{self._label}: the card stands still; {self._progress(block)}")
         return patience if limit is None else min(patience, limit - now)
 
+    @closable
     def delay(self) -> int:
         """Frames between what is written or read next and the speaker or microphone (snd_pcm_delay, rule H5)."""
         return self._pcm.delay()
 
     # ---- state ----
 
+    @closable
     def hwsync(self) -> None:
         """Ask the card where it is (snd_pcm_hwsync). May itself find the xrun."""
         self._pcm.hwsync()
 
+    @closable
     def drop(self) -> None:
         """Stop at once; what was not played or read yet is lost (snd_pcm_drop)."""
         self._pcm.drop()
@@ -253,6 +254,7 @@ class CallIO(CallTimeline):
         """Play what is committed, then stop; for capture see CallCapture."""
         raise NotImplementedError
 
+    @closable
     def pause(self, enable: bool = True) -> None:
         """Hold or go on (snd_pcm_pause). Raises UnsupportedError where that cannot be (HwParams.can_pause)."""
         self._pcm.pause(enable)
@@ -288,16 +290,6 @@ class CallIO(CallTimeline):
     @property
     def _label(self) -> str:
         return self._device.name
-
-    @contextmanager
-    def _closable(self) -> Generator[None]:
-        """What a call says that another thread's ``close`` has ended: ClosedError, whatever alsa-lib calls it."""
-        try:
-            yield
-        except errors.AlsaError:
-            self._require_open()
-            raise
-        self._require_open()
 
     def _require_open(self) -> None:
         if self.closed:

@@ -7,7 +7,8 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from functools import wraps
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from alsamm import errors
 from alsamm.account import Interruption, Position
@@ -20,7 +21,11 @@ if TYPE_CHECKING:
     from alsamm.alsalib.status import PcmStatus
     from alsamm.device import Geometry
 
-__all__ = ["MOVING", "NAP", "CallTimeline"]
+__all__ = ["MOVING", "NAP", "CallTimeline", "closable"]
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+_IO = TypeVar("_IO", bound="CallTimeline")
 
 MOVING = (State.RUNNING, State.DRAINING)
 NAP = 0.01
@@ -28,6 +33,20 @@ NAP = 0.01
 _STOPPED = (State.XRUN, State.SUSPENDED)
 _SPIN_NS = 200_000  # a sleep ends that late at the most, as a rule; the rest is waited for awake
 _AT_ONCE_NS = 50_000_000  # so long Ctrl-C may take
+
+
+def closable(call: Callable[Concatenate[_IO, _P], _R]) -> Callable[Concatenate[_IO, _P], _R]:
+    """What ends the call because another thread closes meanwhile is told as ClosedError, whatever alsa-lib calls it."""
+
+    @wraps(call)
+    def called(self: _IO, /, *arguments: _P.args, **options: _P.kwargs) -> _R:
+        try:
+            return call(self, *arguments, **options)
+        except errors.AlsaError:
+            self._require_open()
+            raise
+
+    return called
 
 
 class CallTimeline:
@@ -68,6 +87,7 @@ class CallTimeline:
         """
         return self._frame
 
+    @closable
     def position(self) -> Position:
         """The frame that the card is at, and when it was there (snd_pcm_status: avail and htstamp).
 
@@ -104,6 +124,7 @@ class CallTimeline:
 
     # ---- beginning, and beginning anew ----
 
+    @closable
     def prepare(self) -> None:
         """Make ready to start; what was not played or read is lost (snd_pcm_prepare)."""
         ahead = self._ahead(self._pcm.status())
@@ -111,10 +132,12 @@ class CallTimeline:
         self._forget()
         self._frame += max(0, ahead)
 
+    @closable
     def start(self) -> None:
         """Start (snd_pcm_start). Raises StateError outside PREPARED, Underrun with nothing to play."""
         self._pcm.start()
 
+    @closable
     def start_at(self, time_ns: int) -> int:
         """Start at a time of CLOCK_MONOTONIC, as exactly as the machine allows; gives when the card was triggered.
 
@@ -149,6 +172,7 @@ class CallTimeline:
         """The last sixteen, the oldest first."""
         return list(self._interruptions)
 
+    @closable
     def recover(self, timeout: float | None = None) -> None:
         """Go on after an xrun or a suspend: resume, or prepare, refill with ``refill`` frames of silence and start.
 
@@ -239,6 +263,9 @@ class CallTimeline:
     @property
     def _pcm(self) -> PCM:
         """The PCM. Raises ClosedError."""
+        raise NotImplementedError
+
+    def _require_open(self) -> None:
         raise NotImplementedError
 
 

@@ -14,7 +14,7 @@ from alsamm.alsalib.road import default_timeout
 from alsamm.checks import count_of, seconds_of
 from alsamm.enums import Direction, State
 from alsamm.stream.call_io import CallIO
-from alsamm.stream.call_timeline import MOVING, NAP
+from alsamm.stream.call_timeline import MOVING, NAP, closable
 
 if TYPE_CHECKING:
     from alsamm.alsalib import PCM
@@ -33,6 +33,7 @@ class CallPlayback(CallIO):
 
     _DIRECTION = Direction.PLAYBACK
 
+    @closable
     def write(self, samples: Any) -> int:
         """Write samples; gives the frames written, which is as many as there is room for. Never waits.
 
@@ -56,6 +57,7 @@ class CallPlayback(CallIO):
         """
         return self._all(self._block(samples), timeout, recover=recover)
 
+    @closable
     def next_view(self, frames: int) -> _Array:
         """Room for up to ``frames`` frames of the PCM's own samples: shape (n, channels), packed (n, channels, 3).
 
@@ -69,6 +71,7 @@ class CallPlayback(CallIO):
         staging.last = min(count_of("frames", frames), self.avail(), len(staging.array))
         return staging.array[: staging.last]
 
+    @closable
     def commit(self, frames: int) -> None:
         """Write ``frames`` of the last view, from its beginning, or from where the last commit ended.
 
@@ -84,6 +87,7 @@ class CallPlayback(CallIO):
             staging.first += wrote
             self._frame += wrote
 
+    @closable
     def drain(self, timeout: float | None = None) -> None:
         """Play what was written, then stop (snd_pcm_drain). A stream that was not started is.
 
@@ -91,8 +95,8 @@ class CallPlayback(CallIO):
         then; else as CallIO.
         """
         patience = default_timeout(self._geometry) if timeout is None else seconds_of(timeout)
-        with self._closable():
-            self._drain(self._pcm, patience)
+        self._drain(self._pcm, patience)
+        self._require_open()  # else it was the close that ended it
 
     def _drain(self, pcm: PCM, patience: float) -> None:
         if pcm.state in (State.XRUN, State.SUSPENDED):  # of which snd_pcm_drain says nothing (rule G)
@@ -183,6 +187,7 @@ class CallCapture(CallIO):
 
     _DIRECTION = Direction.CAPTURE
 
+    @closable
     def read_into(self, out: Any) -> int:
         """Copy captured frames into ``out``; gives the frames read, which may be 0. Never waits and never starts.
 
@@ -221,6 +226,7 @@ class CallCapture(CallIO):
         """See CallIO."""
         return self._staging.frames + super().delay()
 
+    @closable
     def next_view(self, frames: int) -> _Array:
         """Up to ``frames`` captured frames, of the PCM's own samples: shape (n, channels), packed (n, channels, 3).
 
@@ -238,6 +244,7 @@ class CallCapture(CallIO):
         view.flags.writeable = False
         return view
 
+    @closable
     def commit(self, frames: int) -> None:
         """Have done with ``frames`` of the last view. The rest stays for next time.
 
@@ -247,6 +254,7 @@ class CallCapture(CallIO):
         self._staging.first += self._shown(frames)
         self._frame += frames
 
+    @closable
     def drain(self, timeout: float | None = None) -> None:
         """Stop capturing; what was captured can still be read, then the state is SETUP (snd_pcm_readi, snd_pcm_drop).
 

@@ -1,0 +1,137 @@
+"""Closed by another thread before each line of Python that a call runs: ClosedError, or the call was through already.
+
+A close that comes by chance (tests/kernel/test_faults_close.py) finds a call asleep as a rule, and the lines between
+its sleeps once in a thousand runs.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import numpy as np
+import pytest
+
+import alsamm
+from alsamm import sim
+from alsamm.alsalib import open_pcm
+
+OURS = str(Path(alsamm.__file__).parent)
+PERIOD = 64
+BLOCK = np.zeros((3 * PERIOD, 2), "<i2")
+Call = Callable[[Any], object]
+
+PLAYBACK: dict[str, Call] = {
+    "write": lambda stream: stream.write(BLOCK),
+    "write_available": lambda stream: stream.write_available(BLOCK),
+    "periods": lambda stream: list(stream.periods(3)),
+    "wait": lambda stream: (stream.write_available(BLOCK[:200]), stream.ring.wait()),
+    "drain": lambda stream: (stream.write(BLOCK), stream.drain()),
+    "again": lambda stream: (stream.write(BLOCK), stream.drop(), stream.prepare(), stream.write(BLOCK)),
+    "start": lambda stream: (stream.write(BLOCK), stream.start(), stream.time(), stream.delay, stream.stats),
+    "view": lambda stream: (stream.ring.next_view(PERIOD), stream.ring.commit(PERIOD), stream.ring.hwsync()),
+}
+CAPTURE: dict[str, Call] = {
+    "read": lambda stream: stream.read(len(BLOCK)),
+    "read_available": lambda stream: (stream.start(), stream.wait(), stream.read_available()),
+    "periods": lambda stream: [np.array(block) for block in stream.periods(3)],
+    "again": lambda stream: (stream.read(), stream.drop(), stream.prepare(), stream.read()),
+    "drain": lambda stream: (stream.read(), stream.ring.drain(), stream.prepare()),
+    "start": lambda stream: (stream.start(), stream.time(), stream.stats, stream.ring.hwsync()),
+}
+CALLS = {
+    **{f"playback-{name}": call for name, call in PLAYBACK.items()},
+    **{f"capture-{name}": call for name, call in CAPTURE.items()},
+}
+
+
+def begin_to_close(stream: Any) -> None:
+    """As far as ``close`` of a ring, or of what stands on alsa-lib, is when the card has stopped."""
+    stream.ring._closed = True
+    stream.pcm.drop()
+
+
+CLOSES: dict[str, Call] = {"closing": begin_to_close, "closed": lambda stream: stream.close()}
+
+
+class ClosedAt:
+    """Runs a call, and closes the stream before the line of that number, as a thread would that runs just then.
+
+    A line counts twice at the most, that of a loop that waits.
+    """
+
+    def __init__(self, stream: Any, number: int, close: Call) -> None:
+        self.stream, self.left, self.close, self.place = stream, number, close, ""
+        self.seen: Counter[tuple[str, int]] = Counter()
+
+    def run(self, call: Call) -> BaseException | None:
+        before = sys.gettrace()
+        sys.settrace(self.enter)
+        try:
+            call(self.stream)
+        except Exception as error:  # noqa: BLE001 -- whatever it is
+            return error
+        finally:
+            sys.settrace(before)
+        return None
+
+    def enter(self, frame: FrameType, event: str, argument: object) -> Any:
+        del event, argument
+        return self.line if frame.f_code.co_filename.startswith(OURS) else None
+
+    def line(self, frame: FrameType, event: str, argument: object) -> Any:
+        del argument
+        place = (frame.f_code.co_filename, frame.f_lineno)
+        if event == "line" and not self.place and self.seen[place] < 2:
+            self.seen[place] += 1
+            self.left -= 1
+            if self.left < 0:
+                self.place = f"{Path(place[0]).name}:{place[1]}"
+                self.close(self.stream)
+        return self.line
+
+
+@pytest.fixture
+def card() -> Iterator[sim.Card]:
+    with sim.Card("lines", clock="auto", record=False) as made:
+        yield made
+
+
+@pytest.mark.parametrize("close", CLOSES)
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("road", ["mapped", "SYNC_PTR", "alsa-lib"])
+def test_closed_before_every_line(
+    card: sim.Card, road: str, call: str, close: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(open_pcm, "_LEAVING", 0)  # who is in a call stands still while it is closed
+    opener: Callable[..., Any] = alsamm.playback if call.startswith("playback") else alsamm.capture
+    name = "null" if road == "alsa-lib" else card.device
+    number = told = 0
+    wrong: list[str] = []
+    while True:
+        stream = opener(
+            name,
+            rate=48_000,
+            period_size=PERIOD,
+            buffer_size=4 * PERIOD,
+            nearest=True,
+            force_sync_ptr=road == "SYNC_PTR",
+        )
+        closing = ClosedAt(stream, number, CLOSES[close])
+        error = closing.run(CALLS[call])
+        if close == "closing":
+            stream.ring._closed = False  # so that it closes after all
+        stream.close()
+        if not closing.place:
+            break
+        told += isinstance(error, alsamm.ClosedError)
+        if error is not None and not isinstance(error, alsamm.ClosedError):
+            wrong.append(f"{closing.place}: {error!r}")
+        number += 1
+    assert error is None, repr(error)
+    assert not wrong, f"{len(wrong)} of {number}:\n" + "\n".join(wrong)
+    assert told > 10
