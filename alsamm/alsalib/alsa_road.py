@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 from alsamm import errors
@@ -134,8 +135,8 @@ class AlsaRoad:
         """See Road."""
         if not isinstance(other, AlsaRoad):
             raise errors.UnsupportedError(f"{self._name}: cannot be linked with a PCM of the kernel")
-        theirs = other._open.handle  # noqa: SLF001 -- of the same class
-        self._check(self._open.call(lib.snd_pcm_link, theirs), "snd_pcm_link")
+        theirs = other._open  # noqa: SLF001 -- of the same class
+        self._check(self._open.call(partial(theirs.call, _linked)), "snd_pcm_link")
 
     def unlink(self) -> None:
         """See Road."""
@@ -158,6 +159,10 @@ class AlsaRoad:
         if code < 0:
             raise self.failure(code, func)
         return code
+
+
+def _linked(theirs: CData, mine: CData) -> int:
+    return lib.snd_pcm_link(mine, theirs)
 
 
 def _ns(getter: Callable[[CData, CData], None], status: CData) -> int:

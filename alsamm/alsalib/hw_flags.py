@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from alsamm import errors
 from alsamm._c import check, ffi, lib
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from alsamm._c._native import CData
 
 __all__ = ["Configurable", "HwFlags"]
+
+_T = TypeVar("_T")
 
 
 class Configurable(Protocol):
@@ -25,6 +29,10 @@ class Configurable(Protocol):
     @property
     def handle(self) -> CData:
         """The snd_pcm_t; raises ClosedError."""
+        ...
+
+    def call(self, function: Callable[..., _T], *arguments: object) -> _T:
+        """Call alsa-lib with the snd_pcm_t, which is not freed meanwhile; raises ClosedError."""
         ...
 
 
@@ -163,9 +171,9 @@ class HwFlags:
     def _switch(self, verb: str) -> int:
         out = ffi.new("unsigned int *")
         func = f"snd_pcm_hw_params_{verb}"
-        check(getattr(lib, func)(self._pcm.handle, self._params, out), func, self._pcm.name)
+        check(self._pcm.call(getattr(lib, func), self._params, out), func, self._pcm.name)
         return int(out[0])
 
     def _throw(self, verb: str, value: bool) -> None:
         func = f"snd_pcm_hw_params_{verb}"
-        check(getattr(lib, func)(self._pcm.handle, self._params, int(value)), func, self._pcm.name)
+        check(self._pcm.call(getattr(lib, func), self._params, int(value)), func, self._pcm.name)

@@ -69,7 +69,7 @@ class HwParams(HwFlags):
         super().__init__(pcm, _malloc())
         self._set: dict[str, str] = {}  # all that was decided, for messages
         self._exact: dict[QuantityName, int] = {}  # what was asked for by setting it
-        code = lib.snd_pcm_hw_params_any(pcm.handle, self._params)
+        code = pcm.call(lib.snd_pcm_hw_params_any, self._params)
         if code < 0:
             raise errors.ParameterError(-code, "no configuration at all is possible", "snd_pcm_hw_params_any", pcm.name)
 
@@ -88,7 +88,7 @@ class HwParams(HwFlags):
     def range(self, name: QuantityName) -> Interval:
         """The least and the greatest that are possible still; not all between them need be: see ``allows``."""
         what = quantity(name)
-        self._live()
+        self._require_open()
         return what.interval(self._params)
 
     def allows(self, **wishes: Unpack[Wishes]) -> bool:
@@ -110,8 +110,7 @@ class HwParams(HwFlags):
 
     def _near(self, what: Quantity, value: int) -> int:
         """The nearer of the two around it: of a list of rates alsa-lib takes the upper one, however far."""
-        pcm = self._live()
-        tried = [what.move(pcm, self.copy().params, how, value) for how in ("max", "min")]
+        tried = [self._pcm.call(what.move, self.copy().params, how, value) for how in ("max", "min")]
         return min((there for code, there in tried if code >= 0), key=lambda there: abs(there - value), default=value)
 
     def at_least(self, **number: Unpack[Numbers]) -> int:
@@ -251,30 +250,30 @@ class HwParams(HwFlags):
 
     # ---- inside ----
 
-    def _live(self) -> CData:
-        return self._pcm.handle
+    def _require_open(self) -> None:
+        self._pcm.handle  # noqa: B018 -- raises ClosedError
 
     def _test(self, name: str, member: Access | Format, params: CData) -> bool:
         test = lib.snd_pcm_hw_params_test_access if name == "access" else lib.snd_pcm_hw_params_test_format
-        return test(self._live(), params, member) >= 0
+        return self._pcm.call(test, params, member) >= 0
 
     def _chosen(self, name: str, getter: Callable[[CData, CData], int], kind: type[_C]) -> _C:
         out = ffi.new(f"snd_pcm_{name}_t *")
-        self._live()
+        self._require_open()
         if getter(self._params, out) < 0:
             left = self.accesses if kind is Access else self.formats
             raise errors.StateError(f"{self._pcm.name}: {name} is not decided yet: {_alternatives(left)}")
         return kind(out[0])
 
     def _choose(self, name: str, setter: Callable[[CData, CData, int], int], member: Access | Format) -> None:
-        code = setter(self._live(), self._params, member)
+        code = self._pcm.call(setter, self._params, member)
         if code < 0:
             left = self.accesses if name == "access" else self.formats
             raise self._refused(name, f"{name} {member}", f"the card has {_alternatives(left)}", f"set_{name}")
         self._set[name] = str(member)
 
     def _get(self, name: QuantityName) -> int:
-        self._live()
+        self._require_open()
         code, value = quantity(name).get(self._params)
         if code < 0:
             left = _interval(self._interval(quantity(name)))
@@ -283,8 +282,7 @@ class HwParams(HwFlags):
 
     def _put(self, name: QuantityName, value: int) -> None:
         what, number = quantity(name), whole_number(name, value)
-        pcm = self._live()
-        if not 0 <= number < LIMIT or what.set(pcm, self._params, number) < 0:
+        if not 0 <= number < LIMIT or self._pcm.call(what.set, self._params, number) < 0:
             raise self._refused(name, what.show(number), self._could(what, number), f"set_{what.stem}")
         self._decided(what, number)
         self._exact[name] = number
@@ -306,8 +304,8 @@ class HwParams(HwFlags):
 
     def _try(self, what: Quantity, how: Literal["near", "first", "last", "min", "max"], value: int) -> tuple[int, int]:
         """As Quantity.move, but what fails changes nothing."""
-        pcm, trial = self._live(), self.copy()
-        code, granted = what.move(pcm, trial.params, how, value)
+        trial = self.copy()
+        code, granted = self._pcm.call(what.move, trial.params, how, value)
         if code >= 0:
             lib.snd_pcm_hw_params_copy(self._params, trial.params)
         return code, granted
@@ -329,18 +327,18 @@ class HwParams(HwFlags):
 
     def _could(self, what: Quantity, value: int) -> str:
         """What could be had instead."""
-        pcm, left = self._live(), self._interval(what)
+        pcm, left = self._pcm, self._interval(what)
         text = self._does(what)
         if not left.min < value < left.max:
             return text
         if left.max - left.min < _LISTED:
-            can = [number for number in range(left.min, left.max + 1) if what.test(pcm, self._params, number)]
+            can = [number for number in range(left.min, left.max + 1) if pcm.call(what.test, self._params, number)]
             return f"the card does {_listed(can)}{what.suffix}"
         if what.name == "rate":
             usual = [rate for rate in _USUAL_RATES if left.min <= rate <= left.max]
-            can = [rate for rate in usual if what.test(pcm, self._params, rate)]
+            can = [rate for rate in usual if pcm.call(what.test, self._params, rate)]
             return text if can == usual else f"{text}, of the usual rates {_listed(can) or 'none'}"
-        code, nearest = what.move(pcm, self.copy().params, "near", value)
+        code, nearest = pcm.call(what.move, self.copy().params, "near", value)
         return text if code < 0 else f"{text}, nearest {nearest}"
 
     def _refused(self, name: str, wish: str, could: str, func: str) -> errors.ParameterError:

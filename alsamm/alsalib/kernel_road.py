@@ -223,14 +223,14 @@ class KernelRoad(KernelOps):
         if not self._playback or size[0] >= frames:
             yield
             return
-        handle = self._open.handle
-        lib.snd_pcm_sw_params_set_silence_threshold(handle, during, most)
-        lib.snd_pcm_sw_params_set_silence_size(handle, during, frames)
-        lib.snd_pcm_sw_params(handle, during)  # a card that refuses it drains as well, with what lies in its ring
+        call = self._open.call
+        call(lib.snd_pcm_sw_params_set_silence_threshold, during, most)
+        call(lib.snd_pcm_sw_params_set_silence_size, during, frames)
+        call(lib.snd_pcm_sw_params, during)  # a card that refuses it drains as well, with what lies in its ring
         try:
             yield
         finally:
-            lib.snd_pcm_sw_params(self._open.handle, before)
+            call(lib.snd_pcm_sw_params, before)
 
     @contextmanager
     def _non_blocking(self) -> Generator[None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 import weakref
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from alsamm.device import Geometry, Holder
 from alsamm.enums import Access, ClockType, Direction, Format, State
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
     from types import TracebackType
 
     from numpy.typing import NDArray
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from alsamm._c._native import CData
 
 __all__ = ["PCM"]
+
+_T = TypeVar("_T")
 
 
 class PCM(PcmStream):
@@ -72,7 +74,7 @@ class PCM(PcmStream):
     @property
     def type_name(self) -> str:
         """alsa-lib's type: ``HW``, ``PLUG``, ``NULL``… (snd_pcm_type)."""
-        return string(lib.snd_pcm_type_name(lib.snd_pcm_type(self.handle)))
+        return string(lib.snd_pcm_type_name(self.call(lib.snd_pcm_type)))
 
     @property
     def is_kernel(self) -> bool:
@@ -83,13 +85,17 @@ class PCM(PcmStream):
     def info(self) -> PcmInfo:
         """Card, device and names (snd_pcm_info)."""
         info = PcmInfo.blank()
-        check(lib.snd_pcm_info(self.handle, info), "snd_pcm_info", self._name)
+        check(self.call(lib.snd_pcm_info, info), "snd_pcm_info", self._name)
         return PcmInfo.of(info)
 
     @property
     def handle(self) -> CData:
-        """The snd_pcm_t, for calls of alsa-lib that alsamm does not have. Raises ClosedError."""
+        """The snd_pcm_t, for calls of alsa-lib that alsamm does not have: see ``call``. Raises ClosedError."""
         return self._open.handle
+
+    def call(self, function: Callable[..., _T], *arguments: object) -> _T:
+        """Call a function of alsa-lib with ``handle``, which lives until it comes back, whoever closes meanwhile."""
+        return self._open.call(function, *arguments)
 
     @property
     def closed(self) -> bool:
@@ -162,7 +168,7 @@ class PCM(PcmStream):
         """Give the card's configuration up; the state is OPEN again (snd_pcm_hw_free). StateError while mapped."""
         self._release("freed")
         self._geometry = self._hw = None
-        check(lib.snd_pcm_hw_free(self.handle), "snd_pcm_hw_free", self._name)
+        check(self.call(lib.snd_pcm_hw_free), "snd_pcm_hw_free", self._name)
 
     def _release(self, what: str) -> None:
         """Rules C9 and G: neither with the ring mapped nor while frames move."""
@@ -172,16 +178,16 @@ class PCM(PcmStream):
             raise errors.StateError(f"{self._name} is {state}; drop() before it is {what}")
 
     def _install(self, hw: HwParams) -> None:
-        handle, trial = self.handle, hw.copy()
+        trial = hw.copy()
         self._geometry = self._hw = None
-        code = lib.snd_pcm_hw_params(handle, trial.params)
+        code = self.call(lib.snd_pcm_hw_params, trial.params)
         if code < 0:
-            lib.snd_pcm_hw_free(handle)  # what was set before it failed
+            self.call(lib.snd_pcm_hw_free)  # what was set before it failed
             raise hw.refused(code)
         try:
             trial.verify()
         except errors.ParameterError:
-            lib.snd_pcm_hw_free(handle)
+            self.call(lib.snd_pcm_hw_free)
             raise
         lib.snd_pcm_hw_params_copy(hw.params, trial.params)
         self._hw = hw.copy()
@@ -189,7 +195,7 @@ class PCM(PcmStream):
         defaults.tstamp, defaults.tstamp_type = True, ClockType.MONOTONIC
         install(defaults)
         if self.is_kernel and hw.access in (Access.MMAP_INTERLEAVED, Access.MMAP_NONINTERLEAVED):
-            check(lib.alsamm_hide_ring_from_children(handle), "snd_pcm_mmap_begin", self._name)
+            check(self.call(lib.alsamm_hide_ring_from_children), "snd_pcm_mmap_begin", self._name)
 
     @contextmanager
     def _keeping_avail_min(self, sw: SwParams) -> Generator[None]:
@@ -237,7 +243,7 @@ class PCM(PcmStream):
                 f"{self._name} is a {self.type_name} PCM: only the kernel's own (hw:…) can be mapped; what a plugin"
                 " plays is not what lies in the card's memory"
             )
-        if lib.snd_pcm_poll_descriptors_count(self.handle) != 1:
+        if self.call(lib.snd_pcm_poll_descriptors_count) != 1:
             raise errors.UnsupportedError(f"{self._name} has more than one descriptor (SwParams.period_event?)")
         return self._open.kernel_fd
 

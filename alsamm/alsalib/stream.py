@@ -168,10 +168,10 @@ class PcmStream:
 
     def poll_descriptors(self) -> list[tuple[int, int]]:
         """Descriptors and the events to poll them for (snd_pcm_poll_descriptors)."""
-        handle = self._open.handle
-        count = check(lib.snd_pcm_poll_descriptors_count(handle), "snd_pcm_poll_descriptors_count", self.name)
+        call = self._open.call
+        count = check(call(lib.snd_pcm_poll_descriptors_count), "snd_pcm_poll_descriptors_count", self.name)
         space = ffi.new("struct pollfd[]", count)
-        count = check(lib.snd_pcm_poll_descriptors(handle, space, count), "snd_pcm_poll_descriptors", self.name)
+        count = check(call(lib.snd_pcm_poll_descriptors, space, count), "snd_pcm_poll_descriptors", self.name)
         return [(space[n].fd, space[n].events & 0xFFFF) for n in range(count)]
 
     def poll_revents(self, ready: Iterable[tuple[int, int]]) -> int:

@@ -165,7 +165,7 @@ class SwParams:
 
 def _period_size(pcm: Configurable) -> int:
     sizes = ffi.new("snd_pcm_uframes_t[2]")
-    check(lib.snd_pcm_get_params(pcm.handle, sizes, sizes + 1), "snd_pcm_get_params", pcm.name)
+    check(pcm.call(lib.snd_pcm_get_params, sizes, sizes + 1), "snd_pcm_get_params", pcm.name)
     return int(sizes[1])
 
 
@@ -174,11 +174,11 @@ def install(sw: SwParams) -> None:
     params = current(sw.pcm)
     for name, value in sw.changes.items():
         _give(sw.pcm, params, name, value)
-    code = lib.snd_pcm_sw_params(sw.pcm.handle, params)
+    code = sw.pcm.call(lib.snd_pcm_sw_params, params)
     if code == -errno.EPIPE:
         # The kernel has taken them and then found an xrun (snd_pcm_update_state), which the next call tells. alsa-lib
         # thinks that they were refused; of a stream that stands they are not.
-        code = lib.snd_pcm_sw_params(sw.pcm.handle, params)
+        code = sw.pcm.call(lib.snd_pcm_sw_params, params)
     if code == -errno.EINVAL:
         wished = ", ".join(f"{name} {value}" for name, value in sw.changes.items())
         message = (
@@ -195,7 +195,7 @@ def current(pcm: Configurable) -> CData:
     if lib.snd_pcm_sw_params_malloc(out) < 0:
         raise MemoryError
     params = ffi.gc(out[0], lib.snd_pcm_sw_params_free)
-    if lib.snd_pcm_sw_params_current(pcm.handle, params) < 0:
+    if pcm.call(lib.snd_pcm_sw_params_current, params) < 0:
         raise errors.StateError(f"{pcm.name}: no software parameters before configure()")
     return params
 
@@ -204,7 +204,7 @@ def _give(pcm: Configurable, params: CData, name: str, value: int) -> None:
     """Set one of them exactly: alsa-lib's setters refuse some values, and make others of some without a word."""
     func = f"snd_pcm_sw_params_set_{name}"
     before = _get(params, name)
-    code = getattr(lib, func)(pcm.handle, params, value)
+    code = pcm.call(getattr(lib, func), params, value)
     granted = _get(params, name)
     if code < 0:
         could = "it must be less than the buffer" if name == "silence_threshold" else "alsa-lib refuses it"
@@ -212,7 +212,7 @@ def _give(pcm: Configurable, params: CData, name: str, value: int) -> None:
         could = f"the least is {granted}"
     else:
         return
-    getattr(lib, func)(pcm.handle, params, before)
+    pcm.call(getattr(lib, func), params, before)
     raise errors.ParameterError(errno.EINVAL, f"{name} {value} cannot be had; {could}", func, pcm.name)
 
 

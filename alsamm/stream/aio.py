@@ -42,12 +42,12 @@ class AsyncStream(Generic[_S]):
 
     def __init__(self, stream: _S) -> None:
         self.stream = stream
-        stream.closing = self._closing
         self._busy = False
         self._woken: asyncio.Future[tuple[int, int]] | None = None
         """Who waits."""
         self._watched: list[int] = []
         """Descriptors that the event loop watches for it: none after ``close``, when their numbers are others'."""
+        stream.closing = self._closing
 
     async def ready(self, timeout: float | None = None) -> None:
         """Return when the card has something to tell: room, frames, or an error that the next call raises.
@@ -60,27 +60,29 @@ class AsyncStream(Generic[_S]):
         if self._woken is not None:
             self._refuse()
         loop = asyncio.get_running_loop()
-        descriptors = stream.pcm.poll_descriptors()
         woken = self._woken = loop.create_future()
         # Not wait_for, which until Python 3.12 forgets that it was cancelled if it is woken at the same time.
         # By way of one more turn of the loop, which looks at the descriptors first: a process that was stopped has no
         # time left when it goes on, whatever the card has to tell.
         alarm = loop.call_later(seconds, loop.call_later, 0, _wake, woken, -1, 0)
         try:
-            for fd, events in descriptors:
+            # Only now, so that who closes after it finds whom to wake.
+            for fd, events in stream.pcm.poll_descriptors():
                 self._watched.append(fd)
                 if events & select.POLLIN:
                     loop.add_reader(fd, _wake, woken, fd, select.POLLIN)
                 if events & select.POLLOUT:
                     loop.add_writer(fd, _wake, woken, fd, select.POLLOUT)
             who = await woken
+            self._require_open()
             if who[0] < 0:
                 raise TimeoutError(f"{stream.device}: the card stands still")
             stream.pcm.poll_revents([who])  # alsa-lib's plugins must be told, before they look at what there is
+        except PermissionError:  # epoll's word for what is always ready: /dev/null, which the PCM "null" polls
+            self._require_open()
         except OSError as error:  # EBADF of the loop's selector: another thread was quicker
-            if not stream.closed:
-                raise
-            raise errors.ClosedError(f"{stream.device}: closed while a task waited") from error
+            self._require_open(error)
+            raise
         finally:
             alarm.cancel()
             self._unwatch(loop)
@@ -141,8 +143,11 @@ class AsyncStream(Generic[_S]):
     def _give_up(self, woken: asyncio.Future[tuple[int, int]]) -> None:
         if self._woken is woken:
             self._unwatch(woken.get_loop())
-        if not woken.done():
-            woken.set_exception(errors.ClosedError(f"{self.stream.device}: closed while a task waited"))
+        _wake(woken, -1, 0)
+
+    def _require_open(self, cause: OSError | None = None) -> None:
+        if self.stream.closed:
+            raise errors.ClosedError(f"{self.stream.device}: closed while a task waited") from cause
 
 
 async def _recovered(recover: Callable[..., None], patience: float) -> None:
