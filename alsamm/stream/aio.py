@@ -30,6 +30,8 @@ _S = TypeVar("_S", bound="DeviceStream")
 _A = TypeVar("_A", bound="AsyncStream[Any]")
 _NAP = 0.05
 """Seconds between two looks whether the system has woken up."""
+_LATE, _CLOSING = -1, -2
+"""Instead of a descriptor: what else wakes who waits."""
 
 
 class AsyncStream(Generic[_S]):
@@ -64,7 +66,7 @@ class AsyncStream(Generic[_S]):
         # Not wait_for, which until Python 3.12 forgets that it was cancelled if it is woken at the same time.
         # By way of one more turn of the loop, which looks at the descriptors first: a process that was stopped has no
         # time left when it goes on, whatever the card has to tell.
-        alarm = loop.call_later(seconds, loop.call_later, 0, _wake, woken, -1, 0)
+        alarm = loop.call_later(seconds, loop.call_later, 0, _wake, woken, _LATE, 0)
         try:
             # Only now, so that who closes after it finds whom to wake.
             for fd, events in stream.pcm.poll_descriptors():
@@ -74,14 +76,16 @@ class AsyncStream(Generic[_S]):
                 if events & select.POLLOUT:
                     loop.add_writer(fd, _wake, woken, fd, select.POLLOUT)
             who = await woken
-            self._require_open()
-            if who[0] < 0:
+            if who[0] == _CLOSING:
+                self._ended()
+            if who[0] == _LATE:
                 raise TimeoutError(f"{stream.device}: the card stands still")
             stream.pcm.poll_revents([who])  # alsa-lib's plugins must be told, before they look at what there is
         except PermissionError:  # epoll's word for what is always ready: /dev/null, which the PCM "null" polls
-            self._require_open()
+            pass
         except OSError as error:  # EBADF of the loop's selector: another thread was quicker
-            self._require_open(error)
+            if stream.closed:
+                self._ended(error)
             raise
         finally:
             alarm.cancel()
@@ -143,11 +147,10 @@ class AsyncStream(Generic[_S]):
     def _give_up(self, woken: asyncio.Future[tuple[int, int]]) -> None:
         if self._woken is woken:
             self._unwatch(woken.get_loop())
-        _wake(woken, -1, 0)
+        _wake(woken, _CLOSING, 0)
 
-    def _require_open(self, cause: OSError | None = None) -> None:
-        if self.stream.closed:
-            raise errors.ClosedError(f"{self.stream.device}: closed while a task waited") from cause
+    def _ended(self, cause: OSError | None = None) -> NoReturn:
+        raise errors.ClosedError(f"{self.stream.device}: closed while a task waited") from cause
 
 
 async def _recovered(recover: Callable[..., None], patience: float) -> None:
