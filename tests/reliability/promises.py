@@ -50,7 +50,11 @@ PROMISES = (
     ),
     Promise(
         "Closing from another thread ends a call that waits, with ClosedError.",
-        ("tests/kernel/test_faults_close.py", "tests/unit/test_closed_at_every_line.py", "tests/unit/test_faults_found.py"),
+        (
+            "tests/kernel/test_faults_close.py",
+            "tests/unit/test_closed_at_every_line.py",
+            "tests/unit/test_faults_found.py",
+        ),
         ("faults",),
     ),
     Promise(
