@@ -50,20 +50,14 @@ class ViewIO(BlockIO):
         """The first ``frames`` of ``data()[0].view``, or as many as it has. Raises as they do."""
         spans = self._next_spans()
         offset, there = spans.offset, spans.first
-        if (array := self._whole) is None:
+        if (array := self._mapping.array) is None:
             return self._raw(offset, there).view  # which says why there is none
         return array[offset : offset + min(frames, there)]
 
-    @property
-    def _whole(self) -> np.ndarray[Any, np.dtype[Any]] | None:
-        """Mapping.array; for a ring that another thread closes just now ClosedError."""
-        if (array := self._mapping.array) is None:
-            self._require_open()
-        return array
-
     def _raw(self, offset: int, frames: int) -> RawSamples:
         area = self._areas[0]
-        array = self._whole
+        if (array := self._mapping.array) is None:
+            self._require_open()  # another thread closes it just now
         return RawSamples(
             None if array is None else array[offset : offset + frames],
             format=self._geometry.format,

@@ -82,7 +82,7 @@ class AsyncStream(Generic[_S]):
                 raise TimeoutError(f"{stream.device}: the card stands still")
             stream.pcm.poll_revents([who])  # alsa-lib's plugins must be told, before they look at what there is
         except PermissionError:  # epoll's word for what is always ready: /dev/null, which the PCM "null" polls
-            pass
+            await asyncio.sleep(0)
         except OSError as error:  # EBADF of the loop's selector: another thread was quicker
             if stream.closed:
                 self._ended(error)
