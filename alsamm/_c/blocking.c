@@ -198,9 +198,9 @@ static int write_all(struct alsamm_ring *ring, int signal_fd, int timeout_ms)
             return error;
         if (start_due(ring, &now, 0)) {
             error = direct_op(ring, ALSAMM_START);
-            if (error < 0)
+            if (error < 0 && error != -ESTRPIPE)
                 return error;
-            continue;
+            continue; /* the look says of a suspend too, and what to do */
         }
         if (ring->done == ring->block.frames)
             return 0;
@@ -241,9 +241,9 @@ static int fill(struct alsamm_ring *ring, int signal_fd, int timeout_ms)
             return error;
         if (now.state == SNDRV_PCM_STATE_PREPARED) {
             error = direct_op(ring, ALSAMM_START);
-            if (error < 0)
+            if (error < 0 && error != -ESTRPIPE)
                 return error;
-            continue;
+            continue; /* the look says of a suspend too, and what to do */
         }
         if (now.state == SNDRV_PCM_STATE_DRAINING) { /* what is there is all that will come */
             avail_min = 1;

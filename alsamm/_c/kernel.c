@@ -253,3 +253,14 @@ int fast_sync_ptr(int fd, int flags, struct alsamm_snapshot *io)
     io->avail_min = sync.c.control.avail_min;
     return 0;
 }
+
+/* A stream that is suspended is refused what it cannot do with EBADFD, as in any other state (rule P28). Who is to recover must
+ * be told; so alsa-lib's plugins tell it (pcm_state_to_error). */
+int fast_refusal(int fd, int error)
+{
+    struct alsamm_snapshot now = {.state = 0};
+
+    if (error == -EBADFD && fast_sync_ptr(fd, ALSAMM_QUERY, &now) == 0 && now.state == SNDRV_PCM_STATE_SUSPENDED)
+        return -ESTRPIPE;
+    return error;
+}

@@ -59,7 +59,7 @@ static int start_when_due(const struct loop *loop, const struct side *side)
         (!side->ring->capture && loop->count == 1 && usable(side->ring, &side->now) > 0))
         return 0;
     error = direct_op(side->ring, ALSAMM_START);
-    return error < 0 ? error : LOOK_AGAIN;
+    return error < 0 && error != -ESTRPIPE ? error : LOOK_AGAIN; /* which says of a suspend too, and what to do */
 }
 
 static int look_at(struct loop *loop, struct side *side)

@@ -34,7 +34,11 @@ class KernelOps:
         self._op(lib.ALSAMM_PREPARE, "SNDRV_PCM_IOCTL_PREPARE")
 
     def start(self) -> None:
-        """Start the card (SNDRV_PCM_IOCTL_START). Raises StateError outside PREPARED, Underrun with nothing to play."""
+        """Start the card (SNDRV_PCM_IOCTL_START).
+
+        Raises StateError outside PREPARED, SuspendedError where that is because the system slept, Underrun with nothing
+        to play.
+        """
         func = "SNDRV_PCM_IOCTL_START"
         try:
             self._op(lib.ALSAMM_START, func)
@@ -110,5 +114,4 @@ class KernelOps:
 
     def _failure(self, code: int, func: str) -> errors.AlsaError:
         """The exception for a negative result. Raises ClosedError where another thread has closed it meanwhile."""
-        self._fd  # noqa: B018 -- raises it
-        return failure(code, func, self._label, self._failures)
+        return failure(lib.fast_refusal(self._fd, code), func, self._label, self._failures)

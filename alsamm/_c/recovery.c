@@ -19,7 +19,7 @@ int direct_op(struct alsamm_ring *ring, enum alsamm_op op)
 {
     long ignored;
 
-    return alsamm_pcm_op(ring->pages.fd, op, 0, &ignored);
+    return fast_refusal(ring->pages.fd, alsamm_pcm_op(ring->pages.fd, op, 0, &ignored));
 }
 
 /* ---- the numbers of frames ---- */
@@ -294,6 +294,19 @@ static int begin_anew(struct alsamm_ring *ring, struct alsamm_ring *partner, con
     return error;
 }
 
+/* What slept between a commit and its START (rule G6) is PREPARED again, and nobody else would start it. */
+static int start_what_is_due(struct alsamm_ring *ring)
+{
+    struct alsamm_snapshot now;
+    struct view seen;
+    int error = direct_ask(ring, 0, &now);
+
+    if (error < 0)
+        return error;
+    seen = (struct view){now.state, now.hw_ptr, now.appl_ptr};
+    return start_due(ring, &seen, 0) ? direct_op(ring, ALSAMM_START) : 0;
+}
+
 static int stopped(int state)
 {
     return state == SNDRV_PCM_STATE_XRUN || state == SNDRV_PCM_STATE_SUSPENDED;
@@ -347,11 +360,13 @@ int alsamm_recover(struct alsamm_ring *ring)
         note(ring, &accounts[0], 1, 1, 0);
         if (partner)
             note(partner, &accounts[1], 1, 1, 0);
+        else
+            error = start_what_is_due(ring);
     } else {
         error = begin_anew(ring, partner, accounts, suspended);
-        if (error < 0)
-            return error;
     }
+    if (error < 0)
+        return error;
     note_gap(ring);
     if (partner)
         note_gap(partner);

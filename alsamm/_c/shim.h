@@ -63,6 +63,7 @@ int alsamm_get_channel_info(int fd, unsigned int channel, struct alsamm_channel_
 int alsamm_transfer(int fd, int capture, void *frames_memory, unsigned long frames, long *result);
 int alsamm_poll(int fd, int events, int timeout_ms, int *revents);
 int fast_sync_ptr(int fd, int flags, struct alsamm_snapshot *io);
+int fast_refusal(int fd, int error);
 
 /* ---- mapping.c: mmap of a PCM ---- */
 

@@ -88,7 +88,7 @@ static int enter_drain(int fd)
     error = alsamm_pcm_op(fd, ALSAMM_DRAIN, 0, &ignored);
     if (fcntl(fd, F_SETFL, flags) < 0)
         return -errno;
-    return error == -EAGAIN ? 0 : error;
+    return error == -EAGAIN ? 0 : fast_refusal(fd, error);
 }
 
 /* Rules J3-J5. The card stops at the end of a period only, so what lies behind the last frame is heard: room that the card

@@ -6,6 +6,7 @@ import errno
 import threading
 import time
 import weakref
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -146,8 +147,13 @@ class BlockIO(KernelOps):
         if result < 0:
             self._fail(result)
         if result & _START_DUE:
-            self.start()
+            self._start_committed()
         return int(self._ring.done)
+
+    def _start_committed(self) -> None:
+        """Rule G6. The frames are in the ring, whoever goes to sleep just now: the next call tells that."""
+        with suppress(errors.SuspendedError):
+            self.start()
 
     def _outside(self, call: Callable[..., int], *arguments: Any) -> int:
         """Call C that works without the GIL, so that close() of another thread knows of it."""

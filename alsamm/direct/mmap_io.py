@@ -249,7 +249,7 @@ class MmapIO(TimelineIO):
                 f"{self._device.name}: commit of {frames} frames; 0 to {most} can be committed now"
             )
         if result:
-            self.start()
+            self._start_committed()
 
     # ---- state ----
 

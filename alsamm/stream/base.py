@@ -242,7 +242,7 @@ class DeviceStream:
         """Start now, or at a time of CLOCK_MONOTONIC; gives when the card was triggered.
 
         A time: sleeps until shortly before, then watches the clock; what came of it is what is given. Playback needs
-        frames to play: Underrun without them.
+        frames to play: Underrun without them. SuspendedError where the system has slept: ``recover``, and again.
         """
         achieved = self._io.start_at(time.monotonic_ns() if at_ns is None else at_ns)
         self._jumps += 1

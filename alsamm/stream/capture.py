@@ -21,6 +21,7 @@ from alsamm.stream.wishes import Wishes
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
+    from typing_extensions import Self
 
     from alsamm.alsalib import PCM
 
@@ -157,16 +158,11 @@ class CaptureStream(DeviceStream, Awaitable[AsyncCapture]):
 
         Starts the card if it was not. Else as ``read``.
         """
-        if out is None:
-            self._recovering(self._start_if_prepared)
-            array = self.blank(self._recovering(lambda: self.ready))
-        else:
-            array = self._target(out)
-            self._recovering(self._start_if_prepared)
+        array = self.blank(self._recovering(lambda: self._started().ready)) if out is None else self._target(out)
         self._begun = self._moved
         self._had = self._take_kept(array)
         try:
-            self._moved += self._recovering(lambda: self._io.read_into(array[self._had :]))
+            self._moved += self._recovering(lambda: self._started().ring.read_into(array[self._had :]))
         except BaseException:
             self.keep(array[: self._had])
             raise
@@ -197,7 +193,7 @@ class CaptureStream(DeviceStream, Awaitable[AsyncCapture]):
 
     def next_period(self) -> _Array:
         """A period, waited for: what ``periods`` gives. To be handed back. Recovers from nothing."""
-        self._start_if_prepared()
+        self._started()
         frames = self.period_size
         self._staged = True
         if self._kept is not None:
@@ -230,10 +226,12 @@ class CaptureStream(DeviceStream, Awaitable[AsyncCapture]):
         while not self.closed:
             yield self.read()
 
-    def _start_if_prepared(self) -> None:
+    def _started(self) -> Self:
+        """Start the card if it was not; what slept before its start, and was recovered, is to be started after it."""
         if self._io.state == State.PREPARED:
             self._io.start()
         self.running()
+        return self
 
     def _queued(self) -> int:
         return self._in_buffer() + (0 if self._kept is None else len(self._kept))

@@ -177,7 +177,7 @@ class PlaybackStream(DeviceStream, Awaitable[AsyncPlayback]):
 
     def wait(self, timeout: float | None = None) -> None:
         """As DeviceStream.wait. Starts a card that waits for more than there is room for."""
-        self._start_if_stuck()
+        self._recovering(self._start_if_stuck)
         super().wait(timeout)
 
     def _start_if_stuck(self) -> None:

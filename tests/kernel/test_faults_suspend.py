@@ -7,16 +7,18 @@ no wake-up, which an emulated machine may not give. Run it with ``--sleeps``.
 from __future__ import annotations
 
 import contextlib
+import errno
 import time
 from collections.abc import Generator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import alsamm
-from alsamm._c import lib
+from alsamm._c import ffi, lib
 from tests.kernel.faultkit import BUFFER_SECONDS, SOON, Place, course, keep_row
-from tests.kernel.faultroads import HOLDING, ROADS
+from tests.kernel.faultroads import HOLDING, PERIOD, RATE, ROADS
 
 POWER = Path("/sys/power")
 DELAY = Path("/sys/module/suspend/parameters/pm_test_delay")
@@ -118,6 +120,30 @@ def test_suspended_and_told(place: Place, road: str) -> None:
         assert isinstance(made.error, alsamm.SuspendedError), made.error
         keep_row("suspended, to be told", road, place.name, "SuspendedError", after)
         assert after < SOON
+
+
+@pytest.mark.shown("hda", "aloop")
+def test_suspended_before_the_start(place: Place) -> None:
+    """The kernel answers START, as in any other wrong state, with EBADFD (rule P28); it is told, and gone on from."""
+    block = np.zeros((PERIOD, 2), "<i2")
+    with (
+        short_nights(),
+        alsamm.playback(
+            place.pcm("playback"), rate=RATE, period_size=PERIOD, buffer_size=4 * PERIOD, nearest=True
+        ) as out,
+    ):
+        out.write_available(block)
+        suspend()
+        assert lib.alsamm_pcm_op(out.pcm.kernel_fd(), lib.ALSAMM_START, 0, ffi.new("long *")) == -errno.EBADFD
+        with pytest.raises(alsamm.SuspendedError):
+            out.start()
+        moment = time.monotonic()
+        for _ in range(8):
+            out.write(block)
+        after = (time.monotonic() - moment) / BUFFER_SECONDS
+        assert out.state is alsamm.State.RUNNING
+        assert out.stats.suspends == 1, out.stats
+        keep_row("suspended before the start", "blocking", place.name, "SuspendedError, then goes on", after)
 
 
 @pytest.mark.shown("aloop", "hda")

@@ -281,6 +281,8 @@ class BaseRing:
                     raise
             else:
                 self.accounts.append(Account(kind, first_lost, first_lost, 0, 0))
+                if s.state is State.PREPARED and not s.capture and 0 < s.hw_avail >= s.start_threshold:
+                    s.start()
                 s.status()  # for the gap's length
                 return
         following = self.next_frame

@@ -52,7 +52,7 @@ PROMISES = (
         "Closing from another thread ends a call that waits, with ClosedError.",
         (
             "tests/kernel/test_faults_close.py",
-            "tests/unit/test_closed_at_every_line.py",
+            "tests/unit/test_before_every_line.py",
             "tests/unit/test_faults_found.py",
         ),
         ("faults",),

@@ -1,7 +1,7 @@
-"""Closed by another thread before each line of Python that a call runs: ClosedError, or the call was through already.
+"""What may happen to a stream at any time happens before each line of Python that a call runs, one after the other.
 
-A close that comes by chance (tests/kernel/test_faults_close.py) finds a call asleep as a rule, and the lines between
-its sleeps once in a thousand runs.
+A close, an unplug, an xrun or a sleep that comes by chance (tests/kernel/test_faults_*.py) finds a call asleep as a
+rule, and the lines between its sleeps once in a thousand runs.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -75,14 +76,14 @@ def begin_to_close(stream: Any) -> None:
 CLOSES: dict[str, Call] = {"closing": begin_to_close, "closed": lambda stream: stream.close()}
 
 
-class ClosedAt:
-    """Runs a call, and closes the stream before the line of that number, in another thread that runs just then.
+class BeforeLine:
+    """Runs a call, and does something to the stream before the line of that number, in another thread.
 
     A line counts twice at the most, that of a loop that waits.
     """
 
-    def __init__(self, stream: Any, number: int, close: Call) -> None:
-        self.stream, self.left, self.close, self.place = stream, number, close, ""
+    def __init__(self, stream: Any, number: int, event: Call) -> None:
+        self.stream, self.left, self.event, self.place = stream, number, event, ""
         self.seen: Counter[tuple[str, int]] = Counter()
 
     def run(self, call: Call) -> BaseException | None:
@@ -108,29 +109,31 @@ class ClosedAt:
             self.left -= 1
             if self.left < 0:
                 self.place = f"{Path(place[0]).name}:{place[1]}"
-                closer = threading.Thread(target=self.close, args=(self.stream,))
-                closer.start()
-                closer.join()
+                other = threading.Thread(target=self.event, args=(self.stream,))
+                other.start()
+                other.join()
         return self.line
 
 
-def at_every_line(opened: Callable[[], Any], call: Call, close: Call, end: Call) -> None:
-    number = told = 0
+def before_every_line(opened: Callable[[], Any], call: Call, event: Call, end: Call, told: Any) -> None:
+    """``told``: the class of what the call may raise then; () for nothing."""
+    number = raised = 0
     wrong: list[str] = []
     while True:
         stream = opened()
-        closing = ClosedAt(stream, number, close)
-        error = closing.run(call)
+        line = BeforeLine(stream, number, event)
+        error = line.run(call)
         end(stream)
-        if not closing.place:
+        if not line.place:
             break
-        told += isinstance(error, alsamm.ClosedError)
-        if error is not None and not isinstance(error, alsamm.ClosedError):
-            wrong.append(f"{closing.place}: {error!r}")
+        if isinstance(error, told):
+            raised += 1
+        elif error is not None:
+            wrong.append(f"{line.place}: {error!r}")
         number += 1
     assert error is None, repr(error)
     assert not wrong, f"{len(wrong)} of {number}:\n" + "\n".join(wrong)
-    assert told > 10
+    assert raised > 10 if told else number > 10
 
 
 @pytest.fixture(autouse=True)
@@ -145,28 +148,76 @@ def card() -> Iterator[sim.Card]:
         yield made
 
 
+def opened_by(card: sim.Card, road: str, call: str) -> Callable[[], Any]:
+    opener: Callable[..., Any] = alsamm.playback if call.startswith("playback") else alsamm.capture
+    return lambda: opener(
+        "null" if road == "alsa-lib" else card.device,
+        rate=48_000,
+        period_size=PERIOD,
+        buffer_size=4 * PERIOD,
+        nearest=True,
+        force_sync_ptr=road == "SYNC_PTR",
+    )
+
+
 @pytest.mark.parametrize("close", CLOSES)
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("road", ["mapped", "SYNC_PTR", "alsa-lib"])
-def test_a_stream(card: sim.Card, road: str, call: str, close: str) -> None:
-    opener: Callable[..., Any] = alsamm.playback if call.startswith("playback") else alsamm.capture
-
-    def opened() -> Any:
-        return opener(
-            "null" if road == "alsa-lib" else card.device,
-            rate=48_000,
-            period_size=PERIOD,
-            buffer_size=4 * PERIOD,
-            nearest=True,
-            force_sync_ptr=road == "SYNC_PTR",
-        )
-
+def test_closed(card: sim.Card, road: str, call: str, close: str) -> None:
     def end(stream: Any) -> None:
         if close == "closing":
             stream.ring._closed = False  # so that it closes after all
         stream.close()
 
-    at_every_line(opened, CALLS[call], CLOSES[close], end)
+    before_every_line(opened_by(card, road, call), CALLS[call], CLOSES[close], end, alsamm.ClosedError)
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_unplugged(card: sim.Card, call: str) -> None:
+    def end(stream: Any) -> None:
+        stream.close()
+        card.replug()
+
+    before_every_line(
+        opened_by(card, "mapped", call), CALLS[call], lambda _: card.unplug(), end, alsamm.DeviceLostError
+    )
+
+
+def an_xrun(card: sim.Card, direction: str) -> None:
+    with suppress(alsamm.StateError):  # it did not run
+        card.xrun(direction)
+
+
+def a_sleep(card: sim.Card, direction: str) -> None:
+    del direction
+    card.suspend()
+    card.resume_power()
+
+
+EVENTS = {"an_xrun": an_xrun, "a_sleep": a_sleep}
+TOLD = {
+    "playback-start": (alsamm.XrunError, alsamm.SuspendedError),
+    "playback-view": alsamm.SuspendedError,
+    "playback-wait": alsamm.SuspendedError,
+    "capture-start": (alsamm.XrunError, alsamm.SuspendedError),
+    "capture-read_available": alsamm.SuspendedError,
+    "capture-drain": alsamm.SuspendedError,
+}
+"""By ``start`` and by the ring's own calls, which recover from nothing. All else goes on."""
+
+
+@pytest.mark.parametrize("event", EVENTS)
+@pytest.mark.parametrize("call", CALLS)
+def test_interrupted(card: sim.Card, call: str, event: str) -> None:
+    told = TOLD.get(call, ()) if event == "a_sleep" or call.endswith("start") else ()
+    direction = call.split("-", maxsplit=1)[0]
+    before_every_line(
+        opened_by(card, "mapped", call),
+        CALLS[call],
+        lambda _: EVENTS[event](card, direction),
+        lambda stream: stream.close(),
+        told,
+    )
 
 
 def configured(pcm: alsamm.PCM) -> object:
@@ -180,7 +231,9 @@ def configured(pcm: alsamm.PCM) -> object:
 
 
 @pytest.mark.parametrize("road", ["kernel", "alsa-lib"])
-def test_a_pcm(card: sim.Card, road: str) -> None:
+def test_a_pcm_closed(card: sim.Card, road: str) -> None:
     """alsa-lib would use memory that is freed: a crash, once in a while."""
     name = "null" if road == "alsa-lib" else card.device
-    at_every_line(lambda: alsamm.PCM(name, "playback"), configured, alsamm.PCM.close, alsamm.PCM.close)
+    before_every_line(
+        lambda: alsamm.PCM(name, "playback"), configured, alsamm.PCM.close, alsamm.PCM.close, alsamm.ClosedError
+    )
