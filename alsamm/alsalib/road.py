@@ -119,13 +119,20 @@ class Deadline:
     def __init__(self, timeout: float, what: str) -> None:
         self._end = time.monotonic() + seconds_of(timeout)
         self._message = f"{what} did not come within {timeout:g} s"
+        self._over = False
 
     def milliseconds(self, at_most: float = 3600.0) -> int:
-        """What is left for the next sleep, of ``at_most`` seconds. Raises TimeoutError when nothing is."""
+        """What is left for the next sleep, of ``at_most`` seconds; 0 once nothing is, then TimeoutError.
+
+        Between a look at the card and this a process may be stopped, or the system asleep: so there is a last look.
+        """
         left = self._end - time.monotonic()
-        if left <= 0:
+        if left > 0:
+            return max(1, round(min(left, at_most) * 1000))
+        if self._over:
             raise TimeoutError(self._message)
-        return max(1, round(min(left, at_most) * 1000))
+        self._over = True
+        return 0
 
 
 def capture_never_wakes(state: State, direction: Direction) -> bool:

@@ -194,6 +194,8 @@ class CallIO(CallTimeline):
         moved_at = time.monotonic()
         woken = recovered = False
         while True:
+            # Before the card is asked: whoever is stopped, or asleep, between that and now has not waited in vain.
+            asked_at = time.monotonic()
             try:
                 if moved := self._move(block):
                     moved_at, recovered = time.monotonic(), False
@@ -203,7 +205,8 @@ class CallIO(CallTimeline):
                     if moved:
                         continue
                     self._unstarted(self._progress(block))
-                left = self._time_left(block, timeout, limit, moved_at)
+                    moved_at = asked_at = time.monotonic()
+                left = self._time_left(block, timeout, limit, moved_at, asked_at)
                 if woken and not moved:
                     woken = False
                     # Plugins say by poll that they are ready when they are not: never spin.
@@ -217,14 +220,15 @@ class CallIO(CallTimeline):
                     raise
                 if not recovered:  # a card that stops again before anything moved stands still
                     moved_at, recovered = time.monotonic(), True
-                self.recover(self._time_left(block, timeout, limit, moved_at))
+                self.recover(self._time_left(block, timeout, limit, moved_at, asked_at))
                 woken = False
 
     def _progress(self, block: _Array) -> str:
         return f"{self._done} of {len(block)} frames are done"
 
-    def _time_left(self, block: _Array, timeout: float | None, limit: float | None, moved_at: float) -> float:
-        now = time.monotonic()
+    def _time_left(
+        self, block: _Array, timeout: float | None, limit: float | None, moved_at: float, now: float
+    ) -> float:
         if limit is not None and now >= limit:
             raise TimeoutError(f"{self._label}: not in {timeout} s; {self._progress(block)}")
         patience = moved_at + default_timeout(self._geometry) - now

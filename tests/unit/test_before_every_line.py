@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -22,6 +23,7 @@ import pytest
 import alsamm
 from alsamm import sim
 from alsamm.alsalib import open_pcm
+from alsamm.stream.calls import CallCapture, CallPlayback
 
 OURS = str(Path(alsamm.__file__).parent)
 PERIOD = 64
@@ -237,3 +239,29 @@ def test_a_pcm_closed(card: sim.Card, road: str) -> None:
     before_every_line(
         lambda: alsamm.PCM(name, "playback"), configured, alsamm.PCM.close, alsamm.PCM.close, alsamm.ClosedError
     )
+
+
+@pytest.mark.parametrize("direction", ["playback", "capture"])
+def test_stopped(card: sim.Card, direction: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-Z and fg, or a night: what was looked at before says nothing of a card that stands still."""
+    passed = 0.0
+    kind = CallPlayback if direction == "playback" else CallCapture
+    now = time.monotonic
+    monkeypatch.setattr(time, "monotonic", lambda: now() + passed)
+
+    def opened() -> Any:
+        pcm = alsamm.PCM(card.device, direction, blocking=False)
+        pcm.setup(access=alsamm.Access.RW_INTERLEAVED, period_size=PERIOD, buffer_size=4 * PERIOD)
+        return kind(pcm)
+
+    def stop(_: Any) -> None:
+        nonlocal passed
+        passed += 10
+        card.advance(480_000)
+
+    def call(io: Any) -> object:
+        if direction == "capture":
+            return io.fill(np.zeros((6 * PERIOD, 2), "<i2"), recover=True)
+        return io.write_all(np.zeros((6 * PERIOD, 2), "<i2"), recover=True)
+
+    before_every_line(opened, call, stop, lambda io: io.device.close(), ())
