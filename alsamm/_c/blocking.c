@@ -14,6 +14,7 @@ struct loop {
     int ask;                                /* the card itself: nobody else has renewed hw_ptr */
     int moving;                             /* since it was woken */
     int recovered;                          /* since something moved */
+    int last;                               /* look, for the time is over */
 };
 
 static struct loop begin(struct alsamm_ring *ring, int signal_fd, int timeout_ms)
@@ -43,11 +44,15 @@ static int sleep_until_woken(struct loop *loop)
             return -EINTR;
         loop->looked_for_signal = now;
     }
-    if (now >= loop->deadline)
-        return -ETIMEDOUT;
-    if (now >= stands_still)
-        return -EIO;
     wake = earlier(loop->deadline, stands_still);
+    if (now >= wake) {
+        if (loop->last)
+            return now >= loop->deadline ? -ETIMEDOUT : -EIO;
+        /* Since the look the process may have been stopped, or the system asleep, for as long: one more. */
+        loop->last = loop->woken = loop->ask = 1;
+        return 0;
+    }
+    loop->last = 0;
     if (loop->signal_fd >= 0)
         wake = earlier(wake, now + SIGNAL_NS);
     if (ring->no_period_wakeup) /* rule H6 */
@@ -182,6 +187,14 @@ static unsigned long portion(const struct loop *loop, unsigned long frames, unsi
     return frames < ring->period_size ? frames : ring->period_size;
 }
 
+static int start(struct loop *loop)
+{
+    int error = direct_op(loop->ring, ALSAMM_START);
+
+    loop->moved = monotonic_ns();
+    return error == -ESTRPIPE ? 0 : error; /* the look says the same, and what to do */
+}
+
 static int write_all(struct alsamm_ring *ring, int signal_fd, int timeout_ms)
 {
     struct loop loop = begin(ring, signal_fd, timeout_ms);
@@ -197,10 +210,10 @@ static int write_all(struct alsamm_ring *ring, int signal_fd, int timeout_ms)
         if (error < 0)
             return error;
         if (start_due(ring, &now, 0)) {
-            error = direct_op(ring, ALSAMM_START);
-            if (error < 0 && error != -ESTRPIPE)
+            error = start(&loop);
+            if (error < 0)
                 return error;
-            continue; /* the look says of a suspend too, and what to do */
+            continue;
         }
         if (ring->done == ring->block.frames)
             return 0;
@@ -240,10 +253,10 @@ static int fill(struct alsamm_ring *ring, int signal_fd, int timeout_ms)
         if (error < 0)
             return error;
         if (now.state == SNDRV_PCM_STATE_PREPARED) {
-            error = direct_op(ring, ALSAMM_START);
-            if (error < 0 && error != -ESTRPIPE)
+            error = start(&loop);
+            if (error < 0)
                 return error;
-            continue; /* the look says of a suspend too, and what to do */
+            continue;
         }
         if (now.state == SNDRV_PCM_STATE_DRAINING) { /* what is there is all that will come */
             avail_min = 1;

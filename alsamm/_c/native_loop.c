@@ -22,6 +22,7 @@ struct loop {
     int count;
     unsigned long period;
     long long moved;            /* when something last did; a card may stand still for a buffer and a second */
+    int last;                   /* look, for the time is over */
 };
 
 static int stood_still(const struct loop *loop, const struct alsamm_ring *ring)
@@ -51,7 +52,7 @@ static int after_stop(struct loop *loop, struct alsamm_ring *ring, int error)
 
 /* Playback alone is filled by the callback first. A duplex has its silence already; of a linked pair, whoever is started
  * first starts the other. */
-static int start_when_due(const struct loop *loop, const struct side *side)
+static int start_when_due(struct loop *loop, const struct side *side)
 {
     int error;
 
@@ -59,6 +60,7 @@ static int start_when_due(const struct loop *loop, const struct side *side)
         (!side->ring->capture && loop->count == 1 && usable(side->ring, &side->now) > 0))
         return 0;
     error = direct_op(side->ring, ALSAMM_START);
+    loop->moved = monotonic_ns();
     return error < 0 && error != -ESTRPIPE ? error : LOOK_AGAIN; /* which says of a suspend too, and what to do */
 }
 
@@ -136,8 +138,14 @@ static int sleep_until_woken(struct loop *loop, struct side *side)
     long long since = monotonic_ns();
     int ready, revents, nap = NAP_MS;
 
-    if (stood_still(loop, ring))
-        return -EIO;
+    if (stood_still(loop, ring)) {
+        if (loop->last)
+            return -EIO;
+        /* Since the look the process may have been stopped, or the system asleep, for as long: one more. */
+        loop->last = side->woken = side->ask = 1;
+        return 0;
+    }
+    loop->last = 0;
     if (ring->no_period_wakeup && ring->half_period_ns < NAP_MS * NS_PER_MS) /* rule H6 */
         nap = (int)(ring->half_period_ns / NS_PER_MS) + 1;
     ready = alsamm_poll(ring->pages.fd, ring->capture ? POLLIN : POLLOUT, nap, &revents);

@@ -100,7 +100,7 @@ int alsamm_drain(struct alsamm_ring *ring, int timeout_ms)
     struct view seen;
     long long come_back = monotonic_ns() + SIGNAL_NS, deadline = 0;
     unsigned long last = 0, silent = 0;
-    int first_look = 1, error = direct_ask(ring, 0, &now);
+    int first_look = 1, last_look = 0, error = direct_ask(ring, 0, &now);
 
     if (error < 0)
         return error;
@@ -135,12 +135,16 @@ int alsamm_drain(struct alsamm_ring *ring, int timeout_ms)
             silent = room;
         }
         if (first_look || now.hw_ptr != last) {
-            first_look = 0;
+            first_look = last_look = 0;
             last = now.hw_ptr;
             deadline = monotonic_ns() + timeout_ms * NS_PER_MS;
         }
-        if (ms_until(deadline, SIGNAL_NS) == 0)
-            return -EIO;
+        if (ms_until(deadline, SIGNAL_NS) == 0) {
+            if (last_look)
+                return -EIO;
+            last_look = 1; /* since this one the process may have been stopped, or the system asleep, for as long */
+            continue;
+        }
         nap = ms_until(deadline < come_back ? deadline : come_back, nap_ns(ring));
         if (nap == 0)
             return -EINTR;

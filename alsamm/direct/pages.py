@@ -188,12 +188,16 @@ def _file_of(fd: int) -> tuple[int, int]:
 
 
 def _release(struct: Any, number: _Number) -> None:
-    """Unmap and close what a struct alsamm_pages holds."""
-    for page in (struct.status, struct.control):
-        if page:
-            lib.alsamm_unmap_page(page)
+    """Unmap and close what a struct alsamm_pages holds.
+
+    Nobody is to find a page that is not there any more: to unmap it lets go of the GIL, and another thread may look.
+    """
+    pages = struct.status, struct.control
     struct.status = struct.control = ffi.NULL
     struct.fd = -1
+    for page in pages:
+        if page:
+            lib.alsamm_unmap_page(page)
     number.give_back()
 
 

@@ -174,6 +174,43 @@ def test_closed(card: sim.Card, road: str, call: str, close: str) -> None:
     before_every_line(opened_by(card, road, call), CALLS[call], CLOSES[close], end, alsamm.ClosedError)
 
 
+QUESTIONS: tuple[Call, ...] = (
+    lambda ring: ring.avail(),
+    lambda ring: ring.position(),
+    lambda ring: ring.frame,
+    lambda ring: ring.state,
+    lambda ring: ring.delay(),
+    lambda ring: ring.hwsync(),
+    lambda ring: ring.interruptions,
+    lambda ring: ring.next_view(PERIOD),
+    lambda ring: ring.commit(0),
+    lambda ring: ring.wait(0),
+    lambda ring: ring.write(BLOCK) if hasattr(ring, "write") else ring.read_into(BLOCK.copy()),
+    repr,
+)
+
+
+def ask(stream: Any) -> None:
+    for question in QUESTIONS:
+        with suppress(alsamm.AlsaError, TimeoutError):
+            question(stream.ring)
+
+
+@pytest.mark.parametrize("direction", ["playback", "capture"])
+@pytest.mark.parametrize("road", ["mapped", "SYNC_PTR", "alsa-lib"])
+def test_asked_while_it_closes(card: sim.Card, road: str, direction: str) -> None:
+    """A page was unmapped before its address was forgotten: a crash, in one of thirty closes beside a busy thread."""
+
+    def started() -> Any:
+        stream = opened_by(card, road, direction)()
+        if direction == "playback":
+            stream.write_available(BLOCK)
+        stream.start()
+        return stream
+
+    before_every_line(started, lambda stream: stream.close(), ask, lambda _: None, ())
+
+
 @pytest.mark.parametrize("call", CALLS)
 def test_unplugged(card: sim.Card, call: str) -> None:
     def end(stream: Any) -> None:
