@@ -43,7 +43,7 @@ nitpick_ignore_regex = [
     ("py:.*", r"(np|npt|numpy|collections|typing|typing_extensions|types|enum|os|asyncio|fractions|pathlib)\..*"),
     ("py:.*", r"(abc|array|builtins|ctypes|contextlib|io)\..*|ndarray|dtype|DTypeLike|CData"),
     # What only names a type within the package.
-    ("py:class", r"(.*\.)?(Awaitable|Clock|Configurable|Configured|Numbers|Pages|PcmStream|Reserved|Wishes)"),
+    ("py:class", r"(.*\.)?(Awaitable|Clock|Configurable|Configured|Numbers|Pages|PcmStream|Reserved|Wishes)|_T"),
     ("py:class", r"(.*\.)?(Capture|Playback|Timeline)IO"),
 ]
 
