@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import alsamm
-from tests.reliability.lifetimes import SLACK_MAPS, count_left
+from tests.reliability.lifetimes import count_left
 
 SIZES: dict[str, Any] = {"channels": 2, "period_size": 1024, "buffer_size": 8192}
 BLOCK = np.zeros((1024, 2), "i2")
@@ -166,11 +166,15 @@ def test_openings_leave_nothing(device: dict[str, Any]) -> None:
 
     for number in range(20):
         open_and_close(number)
-    before = count_left()
-    for number in range(200):
-        open_and_close(number)
-    after = count_left()
-    assert (after.fds, after.shared_maps, after.threads) == (before.fds, before.shared_maps, before.threads)
-    assert after.maps - before.maps <= SLACK_MAPS  # of the shared ones, which are a card's, there is none more
+    # malloc takes a map of its own now and then; what openings leave grows with each round of them.
+    for _ in range(3):
+        before = count_left()
+        for number in range(200):
+            open_and_close(number)
+        after = count_left()
+        assert (after.fds, after.shared_maps, after.threads) == (before.fds, before.shared_maps, before.threads)
+        if after.maps == before.maps:
+            break
+    assert after.maps == before.maps, "in each of three rounds"
     assert abs(after.blocks - before.blocks) < 400
     assert after.rss_bytes - before.rss_bytes < 1 << 20

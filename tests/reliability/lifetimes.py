@@ -30,7 +30,7 @@ import alsamm
 from alsamm import sim
 from tests.reliability.figures import keep
 
-__all__ = ["LIVES", "SLACK_MAPS", "Left", "count_left", "heap_bytes", "live", "lives"]
+__all__ = ["LIVES", "Left", "count_left", "heap_bytes", "live", "lives"]
 
 SIZES: dict[str, Any] = {"channels": 2, "period_size": 64, "buffer_size": 256}
 BLOCK = np.zeros((100, 2), "i2")
