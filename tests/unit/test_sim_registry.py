@@ -265,20 +265,20 @@ class Numbers:
         dice = random.Random(seed)
         while not self.ended.is_set():
             with self.one(dice) as fd, self.one(dice) as other:
-                pcm, what = bare(fd), dice.randrange(5)
-                if what == 0:
+                pcm, what = bare(fd), dice.choice(["status", "poll", "op", "link", "map"])
+                if what == "status":
                     code = int(lib.alsamm_get_status(fd, ffi.new("struct alsamm_status *")))
-                elif what == 1:
+                elif what == "poll":
                     code = pcm.poll(1)[0]
-                elif what == 2:
+                elif what == "op":
                     code = pcm.op(dice.choice(["prepare", "start", "drop", "hwsync"]))
-                elif what == 3:
+                elif what == "link":
                     code = pcm.op("link", other)
                 else:
                     code = pcm.map_page(lib.ALSAMM_STATUS_PAGE)[0]
                     pcm.unmap()
             answer = "ok" if code >= 0 else errno.errorcode[-code]
-            self.answers[LINKED if (what, answer) == (3, "EALREADY") else answer] += 1
+            self.answers[LINKED if (what, answer) == ("link", "EALREADY") else answer] += 1
 
     def make(self, number: int) -> None:
         """What the others' PCMs are opened on, and go with, in any order."""
