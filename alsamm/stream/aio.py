@@ -70,19 +70,13 @@ class AsyncStream(Generic[_S]):
         try:
             # Only now, so that who closes after it finds whom to wake.
             for fd, events in stream.pcm.poll_descriptors():
-                self._watched.append(fd)
-                if events & select.POLLIN:
-                    loop.add_reader(fd, _wake, woken, fd, select.POLLIN)
-                if events & select.POLLOUT:
-                    loop.add_writer(fd, _wake, woken, fd, select.POLLOUT)
+                self._watch(woken, fd, events)
             who = await woken
             if who[0] == _CLOSING:
                 self._ended()
             if who[0] == _LATE:
                 raise TimeoutError(f"{stream.device}: the card stands still")
             stream.pcm.poll_revents([who])  # alsa-lib's plugins must be told, before they look at what there is
-        except PermissionError:  # epoll's word for what is always ready: /dev/null, which the PCM "null" polls
-            await asyncio.sleep(0)
         except OSError as error:  # EBADF of the loop's selector: another thread was quicker
             if stream.closed:
                 self._ended(error)
@@ -91,6 +85,17 @@ class AsyncStream(Generic[_S]):
             alarm.cancel()
             self._unwatch(loop)
             self._woken = None
+
+    def _watch(self, woken: asyncio.Future[tuple[int, int]], fd: int, events: int) -> None:
+        loop = woken.get_loop()
+        self._watched.append(fd)
+        try:
+            if events & select.POLLIN:
+                loop.add_reader(fd, _wake, woken, fd, select.POLLIN)
+            if events & select.POLLOUT:
+                loop.add_writer(fd, _wake, woken, fd, select.POLLOUT)
+        except PermissionError:  # epoll's word for what is always ready: /dev/null, which the PCM "null" polls
+            loop.call_soon(_wake, woken, fd, events)
 
     def _unwatch(self, loop: asyncio.AbstractEventLoop) -> None:
         while self._watched:
