@@ -37,8 +37,8 @@ class AlsaRoad:
 
     def failure(self, code: int, func: str) -> errors.AlsaError:
         """See Road."""
-        state = self.state()  # raises ClosedError
-        if code == -errno.EIO and state == State.OPEN:
+        self._open.handle  # noqa: B018 -- raises ClosedError
+        if code == -errno.EIO and self.state() == State.OPEN:
             code = -errno.EBADFD  # alsa-lib's word for a PCM that is not configured
         return failure(code, func, self._name, self._failures)
 

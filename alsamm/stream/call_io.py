@@ -200,6 +200,7 @@ class CallIO(CallTimeline):
                 if moved := self._move(block):
                     moved_at, recovered = time.monotonic(), False
                 if self._done == len(block):
+                    self._require_open()  # what is in a PCM that was stopped is not written
                     return len(block)
                 if self.state is State.PREPARED:
                     if moved:
