@@ -142,8 +142,8 @@ class TimelineIO(ViewIO):
 
     def part(self) -> None:
         """End ``pair_with``, for both."""
-        if self._partner is not None:
-            self._partner._join(None, linked=False)  # noqa: SLF001 -- of the same class
+        if (partner := self._partner) is not None:
+            partner._join(None, linked=False)  # noqa: SLF001 -- of the same class
         self._join(None, linked=False)
 
     @property

@@ -281,7 +281,7 @@ class AsyncDuplex:
         count = None if count is None else count_of("count", count)
         while count is None or count > 0:
             await self._awake()
-            self._pair.start()
+            self._pair.going_on(self._pair.start)
             while mic.state == State.RUNNING and mic.ready < mic.period_size:
                 await self._mic.ready()
             await self._awake()

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Pair", "Turn"]
 
 _Array = np.ndarray[Any, np.dtype[Any]]
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,7 @@ class Pair:
             self._mic.time()
         return turn
 
-    def going_on(self, call: Callable[[], Turn]) -> Turn:
+    def going_on(self, call: Callable[[], _T]) -> _T:
         """Call until no xrun or suspend of either ends it, as far as they are to be recovered from."""
         end = None
         while True:

@@ -63,6 +63,24 @@ CAPTURE: dict[str, Call] = {
     "drain": lambda stream: (stream.read(), stream.ring.drain(), stream.prepare()),
     "start": lambda stream: (stream.start(), stream.time(), stream.stats, stream.ring.hwsync()),
 }
+
+
+def both_turn(io: Any) -> None:
+    for heard, played in io.periods(3):
+        played[:] = heard
+
+
+async def both_are_awaited(io: Any) -> None:
+    async for heard, played in (await io.__aenter__()).periods(3):
+        played[:] = heard
+
+
+DUPLEX: dict[str, Call] = {
+    "periods": both_turn,
+    "exchange": lambda io: io.exchange(BLOCK),
+    "await": lambda io: asyncio.run(both_are_awaited(io)),
+    "start": lambda io: (io.start(), io.offset, io.drift_ppm, repr(io), io.drain()),
+}
 CALLS = {
     **{f"playback-{name}": call for name, call in PLAYBACK.items()},
     **{f"capture-{name}": call for name, call in CAPTURE.items()},
@@ -174,6 +192,33 @@ def test_closed(card: sim.Card, road: str, call: str, close: str) -> None:
     before_every_line(opened_by(card, road, call), CALLS[call], CLOSES[close], end, alsamm.ClosedError)
 
 
+@pytest.mark.parametrize("event", ["closed", "unplugged", "an_xrun", "a_sleep"])
+@pytest.mark.parametrize("call", DUPLEX)
+def test_a_duplex(card: sim.Card, call: str, event: str) -> None:
+    def happens(io: Any) -> None:
+        if event == "closed":
+            io.close()
+        elif event == "unplugged":
+            card.unplug()
+        else:
+            EVENTS[event](card, "playback")
+
+    def end(io: Any) -> None:
+        io.close()
+        card.replug()
+
+    told: Any = {"closed": alsamm.ClosedError, "unplugged": alsamm.DeviceLostError}.get(event, ())
+    if (call, event) == ("start", "a_sleep"):
+        told = alsamm.SuspendedError
+    before_every_line(
+        lambda: alsamm.duplex(card.device, rate=48_000, period_size=PERIOD, buffer_size=4 * PERIOD, nearest=True),
+        DUPLEX[call],
+        happens,
+        end,
+        told,
+    )
+
+
 QUESTIONS: tuple[Call, ...] = (
     lambda ring: ring.avail(),
     lambda ring: ring.position(),
@@ -279,7 +324,8 @@ def test_a_pcm_closed(card: sim.Card, road: str) -> None:
 
 
 @pytest.mark.parametrize("direction", ["playback", "capture"])
-def test_stopped(card: sim.Card, direction: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("what", ["all", "wait"])
+def test_stopped(card: sim.Card, direction: str, what: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-Z and fg, or a night: what was looked at before says nothing of a card that stands still."""
     passed = 0.0
     kind = CallPlayback if direction == "playback" else CallCapture
@@ -289,6 +335,11 @@ def test_stopped(card: sim.Card, direction: str, monkeypatch: pytest.MonkeyPatch
     def opened() -> Any:
         pcm = alsamm.PCM(card.device, direction, blocking=False)
         pcm.setup(access=alsamm.Access.RW_INTERLEAVED, period_size=PERIOD, buffer_size=4 * PERIOD)
+        if what == "wait":  # not for what is there already
+            if direction == "playback":
+                pcm.writei(np.zeros((4 * PERIOD, 2), "<i2"))
+            else:
+                pcm.start()
         return kind(pcm)
 
     def stop(_: Any) -> None:
@@ -297,8 +348,11 @@ def test_stopped(card: sim.Card, direction: str, monkeypatch: pytest.MonkeyPatch
         card.advance(480_000)
 
     def call(io: Any) -> object:
+        if what == "wait":
+            return io.device.wait()
         if direction == "capture":
             return io.fill(np.zeros((6 * PERIOD, 2), "<i2"), recover=True)
         return io.write_all(np.zeros((6 * PERIOD, 2), "<i2"), recover=True)
 
-    before_every_line(opened, call, stop, lambda io: io.device.close(), ())
+    told = alsamm.XrunError if what == "wait" else ()
+    before_every_line(opened, call, stop, lambda io: io.device.close(), told)
