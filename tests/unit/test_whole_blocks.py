@@ -134,6 +134,17 @@ def test_other_threads_may_write_too(ring: Opener) -> None:
     assert done == [4800]
 
 
+@pytest.mark.parametrize("what", ["write_all", "fill"])
+def test_the_card_is_asked_before_the_time_is_over(ring: Opener, what: str) -> None:
+    """A process may be stopped, or the system asleep, for as long, after it looked: there is one look more."""
+    out = ring("capture" if what == "fill" else "playback")
+    if what == "write_all":
+        out.write(np.zeros((out.buffer_size, 2), "i2"))
+    out.start()
+    out.card.advance(24)  # of which no interrupt told
+    assert getattr(out, what)(np.zeros((24, 2), "i2"), timeout=0) == 24
+
+
 @contextlib.contextmanager
 def undisturbed_by_others() -> Generator[None]:
     """Real-time priority for this thread and the card's, where that is allowed: other processes on this machine are not
